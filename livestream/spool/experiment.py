@@ -1,0 +1,83 @@
+"""Who is an experiment's primary writer, and where its steps stand: two small files an experiment.
+
+The primary holds the lock for as long as it lives, so a second process of the same experiment finds that it is a
+contributor, and a requeued job, whose predecessor was killed, finds the lock free. The last step is stored at each
+event: a run that resumes goes on after it, whatever ended the one before. It has a file of its own, because closing a
+locked file drops its lock (see ``livestream.spool.layout``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+import os
+import struct
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from livestream.events import Experiment
+from livestream.spool.layout import EXPERIMENT_FOLDER, FileLock, private_folder
+
+_BYTES: Final = 4096
+_MAGIC: Final = b"lsstep01"
+_STEP: Final = struct.Struct("<q")
+_STEP_AT: Final = len(_MAGIC)
+
+
+class ExperimentFile:
+    """An experiment's place in a spool: a lock, and beside it the last step."""
+
+    def __init__(self, spool: Path, experiment: Experiment, *, mapped: bool) -> None:
+        """Name the files; ``take`` opens them."""
+        digest = hashlib.sha256(msgspec.json.encode(experiment)).hexdigest()[:32]
+        folder = private_folder(spool / EXPERIMENT_FOLDER)
+        self._lock = FileLock(folder / f"{digest}.lock")
+        self._path = folder / f"{digest}.step"
+        self._mapped = mapped
+        self._descriptor = -1
+        self._map: mmap.mmap | None = None
+        self.last_step: int | None = None
+
+    def take(self) -> bool:
+        """Become the primary writer; ``False`` where a living one is there already. Either way the last step is read.
+
+        Raises:
+            OSError: The disk has no room for the file.
+            SpoolError: The filesystem has no locks.
+        """
+        primary = self._lock.take()
+        try:
+            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            content = os.pread(self._descriptor, _STEP_AT + _STEP.size, 0)
+            if content.startswith(_MAGIC):
+                self.last_step = _STEP.unpack_from(content, _STEP_AT)[0]
+            if primary:
+                os.posix_fallocate(self._descriptor, 0, _BYTES)
+                self._map = mmap.mmap(self._descriptor, _BYTES) if self._mapped else None
+        except OSError:
+            self.release()
+            raise
+        if not primary:
+            self.release()
+        return primary
+
+    def store_step(self, step: int) -> None:
+        """Store the last step; a contributor's changes nothing."""
+        self.last_step = step
+        if self._map is not None:
+            _STEP.pack_into(self._map, _STEP_AT, step)
+            self._map[:_STEP_AT] = _MAGIC
+        elif self._descriptor >= 0:
+            os.pwrite(self._descriptor, _MAGIC + _STEP.pack(step), 0)
+
+    def release(self) -> None:
+        """Stop being the primary writer."""
+        if self._map is not None:
+            self._map.close()
+            self._map = None
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+        self._lock.release()

@@ -1,0 +1,351 @@
+"""Where things lie in a spool, who is alive in it, and how files get there whole.
+
+    <spool>/                     0700
+      <writer>/                  one folder a writer, `w` + 12 hex digits of milliseconds + 10 random ones
+        writer.json  lock  heartbeat  journal  00000001.db (-wal, -shm)  00000001.sealed  blobs/<sha256>
+      experiments/<hash>         held by the experiment's primary writer; holds its last step
+      daemon.db  daemon.lock  daemon.log  daemon.json  key  ballast  dead/<sha256>  quarantine/<writer>/
+
+Liveness is a POSIX record lock (``fcntl.lockf``): the kernel drops it with the process, a forked child does not inherit
+it, and ``F_GETLK`` asks for it without taking it. Its trap is that *any* close of the file in the holding process drops
+the lock, so a holder opens the file once, and ``is_locked`` answers for this process's own locks from memory instead of
+from the file.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import socket
+import struct
+import time
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Final, Literal
+
+import msgspec
+
+from livestream.errors import CorruptSpoolError, SpoolError, SpoolFormatError
+from livestream.events import Experiment
+
+FORMAT: Final = 1
+"""The spool's format. A reader leaves a writer with a higher one alone."""
+
+WRITER_FILE: Final = "writer.json"
+LOCK_FILE: Final = "lock"
+HEARTBEAT_FILE: Final = "heartbeat"
+JOURNAL_FILE: Final = "journal"
+BLOB_FOLDER: Final = "blobs"
+STATE_FILE: Final = "daemon.db"
+DAEMON_LOCK: Final = "daemon.lock"
+DAEMON_LOG: Final = "daemon.log"
+PUBLISHED_FILE: Final = "daemon.json"
+KEY_FILE: Final = "key"
+BALLAST_FILE: Final = "ballast"
+EXPERIMENT_FOLDER: Final = "experiments"
+DEAD_FOLDER: Final = "dead"
+QUARANTINE_FOLDER: Final = "quarantine"
+
+HEARTBEAT_S: Final = 10.0
+_KEY_BYTES: Final = 32
+_FLOCK: Final = struct.Struct("hhqqi4x")  # struct flock of 64-bit Linux: type, whence, start, len, pid
+
+Role = Literal["primary", "contributor"]
+
+
+class WriterInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """``writer.json``: who writes this queue, for which experiment, and where it is to go.
+
+    Attributes:
+        directory: The training's folder as Studio names it, posix, relative to the DVC (or Git) root.
+        metric_prefix: ``rank3`` where every rank records, else empty.
+        url: The Studio that the run was told of; ``None`` leaves the choice to the moment of delivery.
+        config_folder: Where DVC config is looked for at delivery.
+        token_fingerprint: A keyed digest of the token that was handed to the daemon, never the token.
+    """
+
+    format: int = FORMAT
+    uid: str
+    version: str
+    host: str
+    pid: int
+    boot_id: str
+    process_start: float
+    role: Role
+    experiment: Experiment
+    directory: str
+    client: str = "dvclive"
+    metric_prefix: str = ""
+    url: str | None = None
+    endpoint: str = "api/live"
+    config_folder: str | None = None
+    offline: bool = False
+    token_fingerprint: str | None = None
+    shared: bool = False
+    created: float = 0.0
+
+
+class Published(msgspec.Struct, frozen=True, kw_only=True):
+    """``daemon.json``: what the daemon tells the writers, every few seconds while it serves.
+
+    Attributes:
+        socket: Path of the Unix socket it answers on; empty where it has none.
+        spool_bytes: What the whole spool takes on its disk, so that no writer needs to walk it.
+        updated: Seconds since the epoch.
+    """
+
+    pid: int
+    host: str
+    version: str
+    socket: str
+    spool_bytes: int
+    updated: float
+
+
+def new_uid() -> str:
+    """Name a writer: sorting names sorts writers by age."""
+    return f"w{time.time_ns() // 1_000_000:012x}{secrets.token_hex(5)}"
+
+
+def is_uid(name: str) -> bool:
+    """Tell a writer's folder from everything else that may lie in a spool."""
+    return len(name) == 23 and name[0] == "w" and all(c in "0123456789abcdef" for c in name[1:])
+
+
+def writer_folders(spool: Path) -> Iterator[Path]:
+    """Yield the writers' folders, oldest first; a spool that does not exist has none."""
+    try:
+        names = sorted(name for name in os.listdir(spool) if is_uid(name))
+    except FileNotFoundError:
+        return
+    for name in names:
+        yield spool / name
+
+
+def segment_path(folder: Path, number: int) -> Path:
+    """Give the path of a segment; numbers start at 1."""
+    return folder / f"{number:08d}.db"
+
+
+def sealed_path(segment: Path) -> Path:
+    """Give the path of a segment's seal: where it exists, nobody will write the segment again."""
+    return segment.with_suffix(".sealed")
+
+
+def segment_numbers(folder: Path) -> list[int]:
+    """List the numbers of a writer's segments, lowest first."""
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return []
+    return sorted(int(name[:8]) for name in names if len(name) == 11 and name.endswith(".db") and name[:8].isdigit())
+
+
+@cache
+def boot_id() -> str:
+    """Identify this boot of this kernel: containers on one machine share it, and so share its locks."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return f"unknown-{socket.gethostname()}"
+
+
+def private_folder(path: Path) -> Path:
+    """Make a folder that only its owner can enter.
+
+    Raises:
+        SpoolError: It cannot be made, or it is somebody else's.
+    """
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = path.stat()
+    except OSError as error:
+        raise SpoolError(f"cannot make the folder {path}: {error.strerror}") from error
+    if status.st_uid != os.getuid():
+        raise SpoolError(
+            f"{path} belongs to another user (uid {status.st_uid}): set LIVESTREAM_SPOOL to a folder of yours"
+        )
+    if status.st_mode & 0o077:
+        path.chmod(0o700)
+    return path
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Put a file in place so that a reader, and a power cut, finds all of it or none of it."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        try:
+            remaining = memoryview(content)
+            while remaining:
+                remaining = remaining[os.write(descriptor, remaining) :]
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.rename(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read_writer_info(folder: Path) -> WriterInfo | None:
+    """Read ``writer.json``; ``None`` where it is not there (yet).
+
+    Raises:
+        SpoolFormatError: A newer livestream wrote it.
+        CorruptSpoolError: It is not what a writer writes.
+    """
+    try:
+        content = (folder / WRITER_FILE).read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    try:
+        version = msgspec.json.decode(content, type=dict[str, msgspec.Raw]).get("format", msgspec.Raw(b"0"))
+        if (found := msgspec.json.decode(version, type=int)) > FORMAT:
+            raise SpoolFormatError(
+                f"{folder} has spool format {found}, this livestream reads up to {FORMAT}: upgrade it"
+            )
+        return msgspec.json.decode(content, type=WriterInfo)
+    except msgspec.DecodeError as error:
+        raise CorruptSpoolError(f"{folder / WRITER_FILE}: {error}") from error
+
+
+def spool_key(spool: Path) -> bytes:
+    """Read the spool's secret, making it at first: token fingerprints mean nothing in another spool."""
+    path = spool / KEY_FILE
+    for _ in range(2):
+        try:
+            key = path.read_bytes()
+        except FileNotFoundError:
+            key = b""
+        if len(key) == _KEY_BYTES:
+            return key
+        fresh = path.with_name(f".key.{secrets.token_hex(4)}")
+        write_whole(fresh, secrets.token_bytes(_KEY_BYTES))
+        try:
+            if key:
+                os.rename(fresh, path)
+            else:
+                os.link(fresh, path)
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink(missing_ok=True)
+    return path.read_bytes()
+
+
+class FileLock:
+    """A record lock on a file that this process opens once and keeps open.
+
+    ``take`` answers whether the lock is now held here; ``release`` closes the file. In a forked child a lock is not
+    held any more: ``forget`` drops the child's copy of the descriptor without touching the parent's lock.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._descriptor = -1
+
+    @property
+    def descriptor(self) -> int:
+        """The open file, for a holder that keeps content in it; -1 where the lock is not held."""
+        return self._descriptor
+
+    def take(self) -> bool:
+        """Take the lock without waiting.
+
+        Raises:
+            SpoolError: The filesystem has no locks, or the file cannot be made.
+        """
+        if _key(self.path) in _HELD:
+            return False
+        try:
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise SpoolError(f"cannot open {self.path}: {error.strerror}") from error
+        try:
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):
+            os.close(descriptor)
+            return False
+        except OSError as error:
+            os.close(descriptor)
+            raise SpoolError(
+                f"{self.path} cannot be locked ({error.strerror}): set LIVESTREAM_SPOOL to a filesystem with locks"
+            ) from error
+        self._descriptor = descriptor
+        _HELD.add(_key(self.path))
+        return True
+
+    def release(self) -> None:
+        """Give the lock up; a second call does nothing."""
+        if self._descriptor >= 0:
+            _HELD.discard(_key(self.path))
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def forget(self) -> None:
+        """In a forked child: let go of what only the parent holds."""
+        self.release()
+
+
+def is_locked(path: Path) -> bool:
+    """Ask whether a living process holds the lock on a file, without taking it."""
+    if _key(path) in _HELD:
+        return True
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        answer = fcntl.fcntl(descriptor, fcntl.F_GETLK, _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return bool(_FLOCK.unpack(answer)[0] != fcntl.F_UNLCK)
+
+
+_HELD: set[str] = set()
+
+
+def _key(path: Path) -> str:
+    return os.path.realpath(path)
+
+
+def read_heartbeat(folder: Path) -> bytes:
+    """Read a writer's heartbeat: all that counts is whether it differs from the last time."""
+    try:
+        return (folder / HEARTBEAT_FILE).read_bytes()
+    except OSError:
+        return b""
+
+
+def folder_bytes(folder: Path) -> int:
+    """Add up what a folder takes on its disk, holes not counted; files that vanish meanwhile count nothing."""
+    total = 0
+    pending = [folder]
+    while pending:
+        try:
+            entries = list(os.scandir(pending.pop()))
+        except OSError:
+            continue
+        for entry in entries:
+            try:
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(Path(entry.path))
+                else:
+                    total += entry.stat(follow_symlinks=False).st_blocks * 512
+            except OSError:
+                continue
+    return total

@@ -1,0 +1,353 @@
+"""One writer's queue, seen from the training: append, and it is safe.
+
+``append`` puts one encoded event into the journal and returns its sequence number. It takes a lock, copies bytes, and
+does nothing else: no system call, no wait, no release of the GIL. The helper thread (``livestream.spool.helper``) moves
+the journal into the open segment behind it.
+
+Three things can make ``append`` refuse, and each is counted where a SIGKILL cannot lose it (the journal's header): the
+quota, a disk that takes nothing while the journal is full, and a queue that has ended. It waits only while both halves
+of the journal are full and the helper is at work on one of them: at most ``MAX_WAIT_S``, once.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import sqlite3
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, Literal
+
+import msgspec
+
+from livestream.spool import segment as segments
+from livestream.spool.blobs import put_blob, sync_blob
+from livestream.spool.journal import HALF_BYTES, Journal
+from livestream.spool.layout import (
+    BLOB_FOLDER,
+    HEARTBEAT_FILE,
+    JOURNAL_FILE,
+    LOCK_FILE,
+    WRITER_FILE,
+    FileLock,
+    WriterInfo,
+    private_folder,
+    segment_path,
+    sync_folder,
+    write_whole,
+)
+from livestream.spool.quota import Weight, free_bytes
+from livestream.spool.segment import Segment
+
+logger = logging.getLogger("livestream")
+
+MAX_WAIT_S: Final = 1.0
+SEGMENT_WAL_BYTES: Final = 16 * 1024 * 1024
+"""A segment is sealed at this size of its WAL; a checkpoint of it took 27-33 ms (400 MiB: 484 ms)."""
+
+_SMALLEST_SEGMENT_BYTES: Final = 256 * 1024
+_SMALLEST_HALF_BYTES: Final = 128 * 1024
+_SHARE_OF_FREE: Final = 64  # a journal's half, and a segment, take at most this part of what was free
+
+
+class WriterOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How a writer keeps its queue.
+
+    Attributes:
+        mapped: The journal may be written through a mapping.
+        durability: ``power`` commits every event with an fsync before ``append`` returns.
+    """
+
+    mapped: bool = True
+    durability: Literal["process", "power"] = "process"
+    quota_bytes: int
+
+
+class SpoolWriter:
+    """The writing side of one queue; safe from any thread, not across ``fork`` (see ``abandon``)."""
+
+    def __init__(self, spool: Path, info: WriterInfo, options: WriterOptions) -> None:
+        """Make the writer's folder, its journal and its first segment.
+
+        ``writer.json`` comes last: a folder without it is still being born, and readers pass it by.
+
+        Raises:
+            OSError: The folder or a file cannot be made.
+            SpoolError: The filesystem has no locks.
+            sqlite3.Error: The segment cannot be made.
+        """
+        self.info = info
+        self.options = options
+        self.folder = private_folder(spool / info.uid)
+        self.seq = 0
+        self.seq_when_in_place = 0
+        self.allowance: Weight = Weight.IMAGES
+        self.appended_bytes = 0
+        self.stuck = False
+        self.idle = False
+        self.wake = threading.Event()
+        self.unsynced_blobs: list[str] = []
+        self.closing: list[Segment] = []
+        self.prepared: Segment | None = None
+        self._closed_reason: str | None = None
+        self._lock = threading.Lock()
+        self._freed = threading.Condition(self._lock)
+        self._segment_lock = threading.Lock()
+        self._refused: dict[str, int] = {}
+        self._trimmed = 0
+        self._number = 1
+        self._file_lock = FileLock(self.folder / LOCK_FILE)
+        self._file_lock.take()
+        free = free_bytes(self.folder)
+        half_bytes = max(_SMALLEST_HALF_BYTES, min(HALF_BYTES, free // _SHARE_OF_FREE))
+        self.segment_wal_bytes = max(_SMALLEST_SEGMENT_BYTES, min(SEGMENT_WAL_BYTES, free // _SHARE_OF_FREE))
+        self._journal = Journal(self.folder / JOURNAL_FILE, mapped=options.mapped, half_bytes=half_bytes)
+        private_folder(self.folder / BLOB_FOLDER)
+        write_whole(self.folder / HEARTBEAT_FILE, b"0")
+        self._segment = self._open_segment(1)
+        write_whole(self.folder / WRITER_FILE, msgspec.json.encode(info))
+        sync_folder(self.folder)
+        sync_folder(spool)
+
+    # -- the hot path
+
+    def append(self, payload: bytes, weight: Weight = Weight.SCALARS) -> int | None:
+        """Accept one encoded event; give its sequence number, or ``None`` where it was refused (and counted)."""
+        with self._lock:
+            if weight > self.allowance or self._closed_reason is not None:
+                self._refuse(self._closed_reason or "quota")
+                return None
+            if not self._journal.append(self.seq + 1, payload) and not self._append_after_wait(payload):
+                self._refuse("disk" if self.stuck else "stalled")
+                return None
+            self.seq = seq = self.seq + 1
+            self.appended_bytes += len(payload)
+        if self.idle:
+            self.idle = False
+            self.wake.set()
+        if weight is Weight.EDGE or self.options.durability == "power":
+            self.drain()
+            self.sync()
+        return seq
+
+    def _append_after_wait(self, payload: bytes) -> bool:
+        deadline = time.monotonic() + MAX_WAIT_S
+        self.idle = False
+        self.wake.set()
+        while not self.stuck and (left_s := deadline - time.monotonic()) > 0:
+            self._freed.wait(left_s)
+            if self._closed_reason is None and self._journal.append(self.seq + 1, payload):
+                return True
+        return False
+
+    def _refuse(self, reason: str) -> None:
+        self._refused[reason] = self._refused.get(reason, 0) + 1
+        self._journal.count_refused(reason, self._refused[reason])
+        if self._refused[reason] == 1:
+            logger.warning("livestream.event_refused", extra={"reason": reason, "spool": str(self.folder)})
+
+    def refuse(self, reason: str, count: int = 1) -> None:
+        """Count events that were lost before they reached this writer."""
+        with self._lock:
+            self._refused[reason] = self._refused.get(reason, 0) + count
+            self._journal.count_refused(reason, self._refused[reason])
+
+    def trim(self) -> None:
+        """Count one event that is stored without its images."""
+        with self._lock:
+            self._trimmed += 1
+            self._journal.count_trimmed(self._trimmed)
+
+    @property
+    def refused(self) -> dict[str, int]:
+        """Events refused so far, by reason."""
+        with self._lock:
+            return dict(self._refused)
+
+    def put_blob(self, content: bytes | memoryview) -> str | None:
+        """Store a large payload beside the segments; ``None`` where the disk takes none."""
+        try:
+            name = put_blob(self.folder, content)
+        except OSError as error:
+            logger.warning("livestream.blob_not_stored", extra={"spool": str(self.folder), "error": str(error)})
+            return None
+        self.appended_bytes += len(content)
+        self.unsynced_blobs.append(name)
+        return name
+
+    def note_signal(self, number: int) -> None:
+        """Leave word of the signal that ends this process; takes no lock, as a signal handler must not."""
+        self._journal.note_signal(number)
+
+    # -- what the helper does behind it
+
+    def drain(self) -> bool:
+        """Move what the journal holds into the segment; ``False`` where the disk would not take it (it stays)."""
+        with self._segment_lock:
+            while True:
+                with self._lock:
+                    taken = None if self._closed_reason == "vanished" else self._journal.take()
+                if taken is None:
+                    return True
+                try:
+                    self._segment.insert(taken, self._journal.content(taken))
+                except sqlite3.Error as error:
+                    self._note_stuck(error)
+                    return False
+                with self._lock:
+                    self._journal.release()
+                    self._freed.notify_all()
+                self._note_unstuck()
+
+    def _note_stuck(self, error: sqlite3.Error) -> None:
+        if not self.stuck:
+            self.stuck = True
+            logger.warning("livestream.spool_not_writable", extra={"spool": str(self.folder), "error": str(error)})
+        with self._lock:
+            self._freed.notify_all()
+
+    def _note_unstuck(self) -> None:
+        if self.stuck:
+            self.stuck = False
+            logger.warning("livestream.spool_writable_again", extra={"spool": str(self.folder)})
+
+    @property
+    def pending(self) -> bool:
+        """Whether the journal holds events that no segment has."""
+        with self._lock:
+            return self._journal.pending
+
+    def wal_bytes(self) -> int:
+        """Size of the open segment's WAL."""
+        return self._segment.wal_bytes()
+
+    def sync(self) -> None:
+        """Make what was accepted so far survive a power cut."""
+        names, self.unsynced_blobs = self.unsynced_blobs, []
+        try:
+            for name in names:
+                sync_blob(self.folder, name)
+            self._segment.sync_wal()
+        except OSError as error:
+            logger.warning("livestream.spool_not_synced", extra={"spool": str(self.folder), "error": str(error)})
+
+    def prepare(self) -> None:
+        """Make the next segment ahead of its need."""
+        if self.prepared is None:
+            self.prepared = self._open_segment(self._number + 1)
+
+    def rotate(self) -> None:
+        """Seal the open segment and go on in the next; ``finish_sealing`` does the slow part.
+
+        Raises:
+            OSError | sqlite3.Error: The disk takes nothing; the open segment stays open.
+        """
+        self.prepare()
+        with self._segment_lock:
+            following = self.prepared
+            if following is None:
+                return
+            old = self._segment
+            old.commit_seal()
+            following.last_seq_before = max(old.last_seq, old.last_seq_before)
+            self._segment, self.prepared = following, None
+            self._number += 1
+            self.closing.append(old)
+
+    def finish_sealing(self) -> bool:
+        """Checkpoint, close and mark what was rotated out; ``False`` where a reader was in the way of one."""
+        while self.closing:
+            if not self.closing[0].close_sealed():
+                return False
+            del self.closing[0]
+        return True
+
+    def is_in_place(self) -> bool:
+        """Whether the writer's folder is still the one it made: somebody may have removed it below us."""
+        try:
+            status = os.stat(self.folder / LOCK_FILE)
+        except OSError:
+            return False
+        seq = self.seq
+        if self._file_lock.descriptor < 0 or not os.path.samestat(status, os.fstat(self._file_lock.descriptor)):
+            return False
+        self.seq_when_in_place = seq
+        return True
+
+    def beat(self, count: int) -> None:
+        """Rewrite the heartbeat: all that another host can see of this process."""
+        with suppress(OSError):  # no space, no folder: the other checks say so
+            (self.folder / HEARTBEAT_FILE).write_bytes(str(count).encode())
+
+    # -- the end
+
+    def close(self, reason: str = "closed") -> None:
+        """Accept nothing more; what was accepted stays and is moved on by the helper, or by the daemon."""
+        with self._lock:
+            if self._closed_reason is None:
+                self._closed_reason = reason
+
+    def finish(self) -> bool:
+        """Seal the last segment and let the lock go: the queue is complete. ``False``: come again."""
+        if not self.drain():
+            return False
+        if self._segment not in self.closing:
+            with self._segment_lock:
+                self._segment.commit_seal()
+                self.closing.append(self._segment)
+        if not self.finish_sealing():
+            return False
+        self._discard_prepared()
+        self.release()
+        return True
+
+    def _discard_prepared(self) -> None:
+        if self.prepared is not None:
+            self.prepared.discard()
+            self.prepared = None
+
+    def release(self) -> None:
+        """Let the lock go: from now on the daemon may take what is left as a dead writer's."""
+        with self._lock:
+            self._journal.close()
+        self._file_lock.release()
+
+    def abandon(self) -> None:
+        """In a forked child: let go of the parent's queue without touching it.
+
+        SQLite must never close these connections here: a child that did checkpointed and deleted its parent's WAL. So
+        they are kept for ever, their descriptors lead to ``/dev/null`` (unlinked segments would keep their space), and
+        locks that another thread of the parent may have held are made anew.
+        """
+        for segment in (self._segment, self.prepared, *self.closing):
+            if segment is not None:
+                ctypes.pythonapi.Py_IncRef(ctypes.py_object(segment.connection))
+        _point_to_null(self.folder)
+        self._lock = threading.Lock()
+        self._segment_lock = threading.Lock()
+        self._file_lock.forget()
+
+    def _open_segment(self, number: int) -> Segment:
+        path = segment_path(self.folder, number)
+        segments.make(path)
+        segment = Segment(path, self.info.uid, exclusive=self.info.shared)
+        sync_folder(self.folder)
+        return segment
+
+
+def _point_to_null(folder: Path) -> None:
+    prefix = os.path.realpath(folder) + "/"
+    null = os.open(os.devnull, os.O_RDWR)
+    try:
+        for name in os.listdir("/proc/self/fd"):
+            try:
+                target = os.readlink(f"/proc/self/fd/{name}")
+            except OSError:
+                continue
+            if target.startswith(prefix) and ".db" in target:
+                os.dup2(null, int(name), inheritable=False)
+    finally:
+        os.close(null)
