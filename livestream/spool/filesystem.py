@@ -21,6 +21,9 @@ _COPY_ON_WRITE: Final = frozenset({"bcachefs", "btrfs", "zfs"})
 _LOCAL_FUSE: Final = frozenset({"fuse.fuse-overlayfs", "fuse-overlayfs", "fuseblk"})
 
 
+Mode = Literal["auto", "local", "shared"]
+
+
 class Filesystem(msgspec.Struct, frozen=True):
     """The filesystem below a folder, and what may be done on it.
 
@@ -60,7 +63,7 @@ def of_folder(folder: Path, mountinfo: str = "/proc/self/mountinfo") -> Filesyst
     return judge(kind, best)
 
 
-def choose_mode(wanted: Literal["auto", "local", "shared"], filesystem: Filesystem) -> tuple[bool, str]:
+def choose_mode(wanted: Mode, filesystem: Filesystem) -> tuple[bool, str]:
     """Choose between the local and the shared mode of a spool.
 
     Returns:

@@ -1,0 +1,123 @@
+"""Which Studio a writer's events go to, and with whose token.
+
+Tried in this order, at each delivery, so that a token that the user changes is used at once:
+
+1. what the training handed over for the URL that ``writer.json`` names (its fingerprint says which of several);
+2. the DVC config of the run's folder;
+3. this daemon's own environment, where it names the same Studio or the run named none;
+4. the Studio on this machine that announced itself, under the same condition.
+
+A token is kept in memory only, and goes only to the URL that it was given for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from livestream import config
+from livestream.sinks.base import Target
+from livestream.spool.launch import Handover
+from livestream.spool.layout import WriterInfo
+
+LOCAL_SCHEME: Final = "local://"
+
+
+class Destination(msgspec.Struct, frozen=True):
+    """A Studio as one token sees it; ``fingerprint`` names the token without telling it."""
+
+    target: Target
+    fingerprint: str
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What tells destinations apart."""
+        return self.target.url, self.target.endpoint, self.fingerprint
+
+
+class NoDestination(msgspec.Struct, frozen=True):
+    """Why there is nowhere to send to yet, and what to do."""
+
+    url: str
+    reason: str
+
+
+class Vault:
+    """The tokens this daemon was handed, and where else it may look."""
+
+    def __init__(self, environ: Mapping[str, str], key: bytes) -> None:
+        self._environ = environ
+        self._key = key
+        self._handed: dict[tuple[str, str], config.Secret] = {}
+        self._configs: dict[str, config.DvcConfig] = {}
+
+    def accept(self, handover: Handover) -> None:
+        """Keep a token for its URL.
+
+        Raises:
+            ValueError: The fingerprint is not the token's: it was made for another spool.
+        """
+        if config.fingerprint(handover.token, self._key) != handover.fingerprint:
+            raise ValueError("the token's fingerprint was made with another spool's key")
+        self._handed[handover.url, handover.fingerprint] = config.Secret(handover.token)
+
+    def resolve(self, info: WriterInfo) -> Destination | NoDestination:
+        """Say where a writer's events go."""
+        found = self._find(info)
+        url = found[0] if found else (info.url or config.DEFAULT_STUDIO_URL)
+        if info.experiment.repo_url.startswith(LOCAL_SCHEME) and _is_hosted(url):
+            return NoDestination(
+                url,
+                "the hosted Studio knows experiments by their Git repository, and this run has none:"
+                " set DVC_STUDIO_REPO_URL and run it again",
+            )
+        if found is None:
+            return NoDestination(
+                url,
+                f"no token for {url}: set DVC_STUDIO_TOKEN and run `livestream sync`,"
+                " or `dvc config --global studio.token ...`",
+            )
+        secret = found[1]
+        target = Target(url=url, token=secret.reveal(), endpoint=info.endpoint)
+        return Destination(target, config.fingerprint(secret, self._key))
+
+    def _find(self, info: WriterInfo) -> tuple[str, config.Secret] | None:
+        if info.url is not None and info.token_fingerprint is not None:
+            handed = self._handed.get((info.url, info.token_fingerprint))
+            if handed is not None:
+                return info.url, handed
+        return self._from_dvc(info) or self._from_environment(info) or self._from_local_studio(info)
+
+    def _from_dvc(self, info: WriterInfo) -> tuple[str, config.Secret] | None:
+        if info.config_folder is None:
+            return None
+        folder = Path(info.config_folder)
+        known = self._configs.get(info.config_folder)
+        if known is None or known.stamp != config.dvc_stamp(folder, self._environ):
+            known = self._configs[info.config_folder] = config.read_dvc_config(folder, self._environ)
+        if known.token is None:
+            return None
+        return info.url or known.url or config.DEFAULT_STUDIO_URL, known.token
+
+    def _from_environment(self, info: WriterInfo) -> tuple[str, config.Secret] | None:
+        studio = config.resolve_studio(self._environ)
+        same = info.url is None or _same(info.url, studio.url)
+        return (studio.url, studio.token) if studio.token is not None and same else None
+
+    def _from_local_studio(self, info: WriterInfo) -> tuple[str, config.Secret] | None:
+        local, _ = config.read_local_studio(self._environ)
+        if local is None or not (info.url is None or _same(info.url, local.url)):
+            return None
+        return local.url, local.token
+
+
+def _is_hosted(url: str) -> bool:
+    return urlsplit(url).hostname == urlsplit(config.DEFAULT_STUDIO_URL).hostname
+
+
+def _same(one: str, other: str) -> bool:
+    return one.rstrip("/") == other.rstrip("/")
