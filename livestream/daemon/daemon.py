@@ -182,7 +182,7 @@ class Daemon:
         while not self._stop.is_set():
             try:
                 for lane in await roster.look(names):
-                    self._lanes[lane.id] = asyncio.create_task(lane.run(), name=f"lane {lane.id}")
+                    self._begin(lane)
                 await self._upkeep(roster, control)
             except Exception:
                 logger.exception("livestream.upkeep_failed", extra={"spool": str(self._spool)})
@@ -217,6 +217,8 @@ class Daemon:
         if now >= self._letters_at:
             self._letters_at = now + LETTERS_S
             await self._retry_letters(roster)
+            for lane in roster.retire():
+                self._lanes.pop(lane.id).cancel()
 
     async def _publish(self, control: ControlServer) -> None:
         shared = self._shared_now
@@ -236,9 +238,12 @@ class Daemon:
     async def _retry_letters(self, roster: Roster) -> None:
         shared = self._shared_now
         for letter in await shared.books.do(lambda books: books.letters.due(shared.wall())):
-            lane = roster.lanes.get(letter.experiment_id)
-            if lane is not None:
-                lane.retry(letter)
+            fresh = await roster.take_back(letter)
+            if fresh is not None:
+                self._begin(fresh)
+
+    def _begin(self, lane: Lane) -> None:
+        self._lanes[lane.id] = asyncio.create_task(lane.run(), name=f"lane {lane.id}")
 
     # -- the end
 
@@ -286,11 +291,14 @@ class Daemon:
         entries = [entry for lane in roster.lanes.values() for entry in lane.entries.values()]
         notes = [lane.held for lane in roster.lanes.values() if lane.held]
         notes += [studio.note for studio in shared.studios.values() if studio.blocked_s > 0 and studio.note]
+        totals = msgspec.structs.replace(roster.retired)
+        for entry in entries:
+            totals.add(entry)
         return Progress(
-            emitted=sum(entry.emitted for entry in entries),
-            delivered=sum(entry.delivered for entry in entries),
-            dead=sum(entry.dead for entry in entries),
-            refused=sum(sum(entry.tally.refused.values()) for entry in entries if entry.tally is not None),
+            emitted=totals.emitted,
+            delivered=totals.delivered,
+            dead=totals.dead,
+            refused=totals.refused,
             queued=sum(entry.queued for entry in entries),
             bytes_sent=shared.counts.bytes_sent,
             note=notes[0] if notes else "",

@@ -65,8 +65,8 @@ class Entry:
 
     @property
     def drained(self) -> bool:
-        """Whether everything that will ever be in it is dealt with."""
-        return self.complete and self.cursor >= self.emitted
+        """Whether everything that will ever be in it is dealt with, or put aside with nothing to follow."""
+        return self.complete and self.read_from >= self.emitted
 
     @property
     def read_from(self) -> int:
@@ -82,6 +82,11 @@ class Entry:
         """Their fate is decided."""
         self.suspects = []
         self.suspected = 0
+
+    @property
+    def refused(self) -> int:
+        """Events that its writer refused, by its last tally."""
+        return sum(self.tally.refused.values()) if self.tally is not None else 0
 
     @property
     def queued(self) -> int:

@@ -31,7 +31,7 @@ from livestream.daemon.vault import NoDestination
 from livestream.events import Done, Record, Start
 from livestream.pipeline.update import ExperimentState
 from livestream.sinks.base import Capabilities
-from livestream.spool.reader import Batch
+from livestream.spool.batch import Batch
 from livestream.spool.rows import DeadLetter, ExperimentRow
 
 logger = logging.getLogger("livestream.daemon")
@@ -72,7 +72,7 @@ class Lane:
     @property
     def state(self) -> ExperimentState:
         """What the Studio knows of the experiment by now."""
-        return self._sender.state
+        return self._sender.account.state
 
     @property
     def queued(self) -> int:
@@ -85,6 +85,11 @@ class Lane:
         return not self._letters and not any(
             entry.queued or entry.news or (entry.complete and not entry.finished) for entry in self.entries.values()
         )
+
+    @property
+    def all_gone(self) -> bool:
+        """Whether no writer of the experiment has a folder any more."""
+        return all(entry.gone for entry in self.entries.values())
 
     def stop(self) -> None:
         """End after the round that is under way."""
@@ -136,7 +141,7 @@ class Lane:
             self.held = None
             return IDLE_S
         if not work.batch.records:
-            await self._sender.pass_over(work.entry, work.batch)
+            await self._sender.account.pass_over(work.entry, work.batch)
             return 0.0
         return await self._deliver(work)
 
@@ -216,7 +221,7 @@ class Lane:
                 continue
             if work.batch.records and isinstance(work.batch.records[0].event, Done):
                 if entry is not leader:
-                    await self._sender.pass_over(entry, work.batch, work.batch.records[:1])
+                    await self._sender.account.pass_over(entry, work.batch, work.batch.records[:1])
                     return await self._choose()
                 last_word = work
                 continue
@@ -268,6 +273,8 @@ class Lane:
         return await self._choose()
 
     async def _finish(self, entry: Entry) -> None:
+        if entry.suspects:
+            await self._sender.account.commit(entry, entry.read_from, [], None)
         entry.finished = True
         await self._shared.books.do(lambda books: books.mark_finished(entry.uid, self._shared.wall()))
 

@@ -19,10 +19,17 @@ from livestream.daemon.entry import Entry
 from livestream.daemon.lane import Lane
 from livestream.daemon.shared import Shared
 from livestream.errors import CorruptSpoolError, SpoolError, SpoolFormatError
-from livestream.spool.layout import read_writer_info, sealed_path, segment_numbers, segment_path, writer_folders
+from livestream.spool.layout import (
+    WriterInfo,
+    read_writer_info,
+    sealed_path,
+    segment_numbers,
+    segment_path,
+    writer_folders,
+)
 from livestream.spool.pool import ReaderPool
 from livestream.spool.recovery import recover
-from livestream.spool.rows import NewWriter, Tally
+from livestream.spool.rows import DeadLetter, ExperimentRow, NewWriter, Tally
 from livestream.spool.unlink import remove_writer, unlink_delivered
 
 logger = logging.getLogger("livestream.daemon")
@@ -48,6 +55,8 @@ class Roster:
         self._options = options
         self._pool = ReaderPool()
         self._entries: dict[str, Entry] = {}
+        self._lane_of: dict[str, Lane] = {}
+        self.retired = Totals()
         self._left_alone: set[str] = set()
         self._recover_at: dict[str, float] = {}
         self._clear_at: dict[str, float] = {}
@@ -75,7 +84,7 @@ class Roster:
         )
 
     async def look(self, names: set[str] | None = None) -> list[Lane]:
-        """Look at every queue, or at those of these writers; give the lanes that are new."""
+        """Look at every queue; or, where inotify named writers, only wake their lanes. Give the lanes that are new."""
         fresh = []
         for folder in writer_folders(self._shared.spool):
             if folder.name not in self._entries and folder.name not in self._left_alone:
@@ -83,8 +92,11 @@ class Roster:
                 if lane is not None:
                     fresh.append(lane)
         for entry in list(self.entries):
-            if names is None or entry.uid in names:
+            if names is None:
                 await self._look_at(entry)
+            elif entry.uid in names:
+                entry.news = True
+                self._lane_of[entry.uid].wake.set()
         return fresh
 
     async def _meet(self, folder: Path) -> Lane | None:
@@ -104,13 +116,7 @@ class Roster:
         row = await shared.books.do(lambda books: books.ensure_experiment(info.experiment))
         new = NewWriter(uid=info.uid, experiment_id=row.id, role=info.role, info=msgspec.json.encode(info), at=now)
         writer = await shared.books.do(lambda books: books.ensure_writer(new))
-        entry = self._entries[folder.name] = Entry(folder, info, writer, self._pool)
-        lane = self.lanes.get(row.id)
-        fresh = lane is None
-        if lane is None:
-            lane = self.lanes[row.id] = Lane(shared, row)
-        lane.add(entry)
-        return lane if fresh else None
+        return self._follow(Entry(folder, info, writer, self._pool), row)
 
     def _leave_alone(self, folder: Path, error: SpoolError) -> None:
         self._left_alone.add(folder.name)
@@ -123,7 +129,7 @@ class Roster:
             changed = await self._recover(entry, now) or changed
         if changed:
             await self._count(entry)
-            self._lane_of(entry).wake.set()
+            self._lane_of[entry.uid].wake.set()
         await self._clear_up(entry, now)
 
     async def _recover(self, entry: Entry, now: float) -> bool:
@@ -187,5 +193,57 @@ class Roster:
             if entry.complete or sealed_path(path).exists():
                 await self._pool.forget(path)
 
-    def _lane_of(self, entry: Entry) -> Lane:
-        return next(lane for lane in self.lanes.values() if entry.uid in lane.entries)
+    # -- lanes
+
+    def _follow(self, entry: Entry, row: ExperimentRow) -> Lane | None:
+        """Put a writer into its experiment's lane; give the lane where it is new."""
+        self._entries[entry.uid] = entry
+        known = self.lanes.get(row.id)
+        lane = known or Lane(self._shared, row)
+        self.lanes[row.id] = self._lane_of[entry.uid] = lane
+        lane.add(entry)
+        return lane if known is None else None
+
+    async def take_back(self, letter: DeadLetter) -> Lane | None:
+        """Give a dead letter to its experiment's lane, also where its writer's folder is long gone.
+
+        Returns:
+            The lane where it is new.
+        """
+        shared, fresh = self._shared, None
+        if letter.writer not in self._entries:
+            writer = await shared.books.do(lambda books: books.writer(letter.writer))
+            row = await shared.books.do(lambda books: books.experiment(letter.experiment_id))
+            if writer is None or row is None:
+                return None
+            info = msgspec.json.decode(writer.info, type=WriterInfo)
+            fresh = self._follow(Entry(shared.spool / writer.uid, info, writer, self._pool), row)
+        self._lane_of[letter.writer].retry(letter)
+        return fresh
+
+    def retire(self) -> list[Lane]:
+        """Forget the experiments whose writers are all gone, so that a daemon that runs for months stays small."""
+        over = [lane for lane in self.lanes.values() if lane.idle and lane.is_through and lane.all_gone]
+        for lane in over:
+            del self.lanes[lane.id]
+            for entry in lane.entries.values():
+                self.retired.add(entry)
+                for kept in (self._entries, self._lane_of, self._recover_at, self._clear_at, self._cleared):
+                    kept.pop(entry.uid, None)
+        return over
+
+
+class Totals(msgspec.Struct):
+    """Sums over writers that are no longer followed, in events."""
+
+    emitted: int = 0
+    delivered: int = 0
+    dead: int = 0
+    refused: int = 0
+
+    def add(self, entry: Entry) -> None:
+        """Add one writer's."""
+        self.emitted += entry.emitted
+        self.delivered += entry.delivered
+        self.dead += entry.dead
+        self.refused += entry.refused

@@ -15,6 +15,7 @@ from typing import Final
 
 import msgspec
 
+from livestream.daemon.account import Account
 from livestream.daemon.entry import Entry
 from livestream.daemon.health import Studio, Verdict
 from livestream.daemon.shared import Shared
@@ -28,7 +29,7 @@ from livestream.daemon.shipment import (
     plan_for,
     source_of,
 )
-from livestream.events import Data, Record, encode
+from livestream.events import Data, Record
 from livestream.pipeline.body import Part
 from livestream.pipeline.chunk import Limits, Unfit
 from livestream.pipeline.coalesce import coalesce
@@ -44,13 +45,12 @@ from livestream.pipeline.decide import (
     Unavailable,
     decide,
 )
-from livestream.pipeline.update import ExperimentState, Update
+from livestream.pipeline.update import Update
 from livestream.sinks.base import Capabilities, Request
 from livestream.spool.blobs import read_blob
-from livestream.spool.dead_blobs import keep_dead_blobs
-from livestream.spool.reader import Batch, ReadProblem
-from livestream.spool.rows import Acknowledgement, ExperimentRow, PlanRow
+from livestream.spool.reader import Batch
 from livestream.spool.rows import DeadLetter as Letter
+from livestream.spool.rows import ExperimentRow, PlanRow
 from livestream.spool.state import State
 
 logger = logging.getLogger("livestream.daemon")
@@ -117,11 +117,10 @@ class Sender:
     """Sends one experiment's updates and keeps its state."""
 
     def __init__(self, shared: Shared, row: ExperimentRow) -> None:
-        self.state = msgspec.json.decode(row.state, type=ExperimentState) if row.state else ExperimentState()
+        self.account = Account(shared, row)
         self._shared = shared
         self._id = row.id
         self._name = row.experiment.name
-        self._accepted_data = row.accepted_data
         self._failures: dict[tuple[str, int, int, int], _Failures] = {}
         self._unreadable: frozenset[str] = frozenset()
         self._limits: Limits | None = None
@@ -138,7 +137,7 @@ class Sender:
 
     async def send(self, this: Round) -> Answer:
         """Send one update."""
-        update = coalesce(this.records, self.state, source_of(this.entry.info), this.plan.content.profile)
+        update = coalesce(this.records, self.account.state, source_of(this.entry.info), this.plan.content.profile)
         shipment = await build(update, this.plan.content, partial(read_blob, this.entry.folder), self._unreadable)
         if len(this.records) > 1 and any(self._is_new_without_seq(unfit) for unfit in shipment.chunks.unfit):
             return await self._halve(this)
@@ -244,16 +243,14 @@ class Sender:
                     )
                 return Answer(wait_s=decision.probe_after_s, hold=decision.reason)
             case Suspect():
-                letter = self._letter(this, this.records[0], decision.reason, decision.status)
-                unreadable = [
-                    self._problem_letter(entry, problem) for problem in _span(entry, this.batch, this.records).problems
-                ]
-                entry.suspect([*unreadable, letter])
+                letter = self.account.letter(this.entry, this.records[0], decision.reason, decision.status)
+                span = self.account.span(entry, this.batch, this.records)
+                entry.suspect([*span.letters, letter])
                 await self._drop_plan(this)
                 return Answer()
             case DeadLetter():
                 retry_at = now + PARKED_RETRY_S if decision.parked else None
-                letter = self._letter(this, this.records[0], decision.reason, decision.status, retry_at)
+                letter = self.account.letter(this.entry, this.records[0], decision.reason, decision.status, retry_at)
                 await self._bury(this, letter)
                 return Answer()
             case _:  # Split
@@ -276,7 +273,7 @@ class Sender:
                 events=len(this.records),
                 items=part.pieces,
                 is_start=not isinstance(this.records[0].event, Data) and part.kind == "start",
-                accepted_data=self._accepted_data,
+                accepted_data=self.account.accepted_data,
                 earlier_suspects=this.entry.suspected,
                 jitter=self._shared.jitter(),
             ),
@@ -315,12 +312,13 @@ class Sender:
             seq = update.last if item.seq is None else item.seq
             unfit.setdefault(seq, []).append(f"{item.path}: {item.reason}")
         letters = [
-            self._letter(this, record, "; ".join(unfit[record.seq]), None)
+            self.account.letter(this.entry, record, "; ".join(unfit[record.seq]), None)
             for record in this.records
             if record.seq in unfit and not this.virtual
         ]
-        self._accepted_data = self._accepted_data or (update.kind == "data" and bool(shipment.parts))
-        await self._close_books(this, letters, update)
+        if update.kind == "data" and shipment.parts:
+            self.account.accepted_data = True
+        await self._close(this, letters, update)
         self._unreadable = frozenset()
         self._limits = None
 
@@ -329,86 +327,15 @@ class Sender:
             "livestream.dead_letter",
             extra={"experiment": self._name, "writer": letter.writer, "seq": letter.seq, "reason": letter.reason},
         )
-        await self._close_books(this, [letter], None)
+        await self._close(this, [letter], None)
 
-    async def pass_over(self, entry: Entry, batch: Batch, records: Sequence[Record] = ()) -> None:
-        """Move the cursor past what nothing is sent for: unreadable events, the end of a writer that ends nothing."""
-        span = _span(entry, batch, records)
-        letters = [self._problem_letter(entry, problem) for problem in span.problems]
-        await self._commit(entry, span.last, [*entry.suspects, *letters], None)
-
-    async def _close_books(self, this: Round, letters: list[Letter], update: Update | None) -> None:
-        """Move the cursor past a round, with its dead letters and (where it was delivered) the experiment's state."""
+    async def _close(self, this: Round, letters: list[Letter], update: Update | None) -> None:
+        """Move the cursor past a round; a virtual one decides at most what was put aside before it."""
         if this.virtual:
-            await self._commit(this.entry, this.entry.cursor, [], update)
+            await self.account.commit(this.entry, this.entry.read_from, [], update)
             return
-        span = _span(this.entry, this.batch, this.records)
-        unreadable = [self._problem_letter(this.entry, problem) for problem in span.problems]
-        await self._commit(this.entry, span.last, [*this.entry.suspects, *unreadable, *letters], update)
-
-    async def _commit(self, entry: Entry, cursor: int, letters: list[Letter], update: Update | None) -> None:
-        state = None if update is None else update.state
-        lost = sum(letter.count for letter in letters)
-        acknowledgement = Acknowledgement(
-            writer=entry.uid,
-            cursor=cursor,
-            delivered=cursor - entry.cursor - lost,
-            superseded=0 if update is None else update.superseded,
-            dead=tuple(letters),
-            experiment_id=self._id,
-            state=None if state is None else msgspec.json.encode(state),
-            step=None if state is None else state.step,
-            started=state is not None and state.started,
-            done=state is not None and state.done,
-            accepted_data=self._accepted_data,
-            at=self._shared.wall(),
-        )
-        await self._shared.books.do(lambda books: books.acknowledge(acknowledgement))
-        entry.delivered += acknowledgement.delivered
-        entry.dead += lost
-        entry.cursor = cursor
-        entry.emitted = max(entry.emitted, cursor)
-        entry.clear_suspects()
-        if state is not None:
-            self.state = state
-
-    def _letter(
-        self, this: Round, record: Record, reason: str, status: int | None, retry_at: float | None = None
-    ) -> Letter:
-        return Letter(
-            writer=this.entry.uid,
-            experiment_id=self._id,
-            seq=record.seq,
-            reason=reason,
-            status=status,
-            at=self._shared.wall(),
-            event=encode(record.event),
-            blobs=self._keep_blobs(this.entry, record),
-            kind="dead" if retry_at is None else "parked",
-            retry_at=retry_at,
-        )
-
-    def _keep_blobs(self, entry: Entry, record: Record) -> tuple[str, ...]:
-        """Link a dead letter's images to where they outlive their writer's folder."""
-        if not isinstance(record.event, Data):
-            return ()
-        names = [image.blob for image in record.event.images.values() if image.blob is not None]
-        return keep_dead_blobs(entry.folder, names) if names else ()
-
-    def _problem_letter(self, entry: Entry, problem: ReadProblem) -> Letter:
-        logger.error(
-            "livestream.events_unreadable",
-            extra={"writer": entry.uid, "first": problem.first, "last": problem.last, "reason": problem.reason},
-        )
-        return Letter(
-            writer=entry.uid,
-            experiment_id=self._id,
-            seq=problem.first,
-            count=problem.count,
-            reason=f"{problem.reason} {problem.detail}".strip(),
-            at=self._shared.wall(),
-            event=problem.body,
-        )
+        span = self.account.span(this.entry, this.batch, this.records)
+        await self.account.commit(this.entry, span.last, [*span.letters, *letters], update)
 
 
 def _advance(books: State, *, writer: str, next_part: int) -> None:
@@ -418,29 +345,6 @@ def _advance(books: State, *, writer: str, next_part: int) -> None:
 class _Failures(msgspec.Struct):
     successes: int
     count: int = 0
-
-
-class _Span(msgspec.Struct, frozen=True):
-    last: int
-    problems: list[ReadProblem]
-
-
-def _span(entry: Entry, batch: Batch, records: Sequence[Record]) -> _Span:
-    """Tell how far a round carries the cursor, and which unreadable events lie on the way.
-
-    Those whose segment was delivered and removed before a daemon.db was lost count as delivered.
-    """
-    start = entry.read_from
-    last = records[-1].seq if records else start
-    problems = []
-    for problem in batch.problems:
-        if problem.first > last + 1:
-            break
-        if problem.last > start:
-            last = max(last, problem.last)
-            if problem.reason != "removed":
-                problems.append(problem)
-    return _Span(last, problems)
 
 
 def _detail(outcome: Outcome) -> str:
