@@ -240,6 +240,8 @@ def _after_refusal(outcome: Rejected, context: Context) -> Decision:
 
 
 def _said(what: str, status: int | None, detail: str) -> str:
+    if status == 0:  # nothing was sent: the sink says why
+        return f"{what} ({detail})"
     shown = "no answer" if status is None else str(status)
     return f"{what} ({shown}: {detail})" if detail else f"{what} ({shown})"
 
