@@ -21,7 +21,7 @@ from livestream.errors import LivestreamError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from livestream.events import ImageFormat, Json
+    from livestream.events import Json
 
 Pixels: TypeAlias = bytes | bytearray | memoryview
 
@@ -74,19 +74,6 @@ def base64_capacity(size: int) -> int:
 def base64_text(content: Pixels) -> bytes:
     """Encode bytes as base64 text (RFC 4648, section 4) without line ends."""
     return binascii.b2a_base64(content, newline=False)
-
-
-def sniff(content: bytes) -> ImageFormat | None:
-    """Tell an image's format from its first 12 bytes; None where it is none that Studio shows."""
-    if content.startswith(PNG_SIGNATURE):
-        return "png"
-    if content.startswith(b"\xff\xd8\xff"):
-        return "jpeg"
-    if content.startswith((b"GIF87a", b"GIF89a")):
-        return "gif"
-    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
-        return "webp"
-    return None
 
 
 class _Raster(msgspec.Struct, frozen=True):

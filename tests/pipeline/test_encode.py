@@ -19,7 +19,6 @@ from livestream.pipeline.encode import (
     base64_size,
     base64_text,
     png,
-    sniff,
     to_json,
 )
 
@@ -144,20 +143,6 @@ def test_the_capacity_of_base64_is_the_most_that_fits(size: int) -> None:
     capacity = base64_capacity(size)
 
     assert base64_size(capacity) <= size < base64_size(capacity + 1)
-
-
-@pytest.mark.parametrize("name", ["png", "jpeg", "gif", "webp"])
-def test_pillows_files_are_recognised(name: str) -> None:
-    buffer = io.BytesIO()
-    PIL.Image.new("RGB", (2, 2)).save(buffer, name)
-
-    assert sniff(buffer.getvalue()) == name
-    assert sniff(buffer.getvalue()[:12]) == name
-
-
-@pytest.mark.parametrize("content", [b"", b"<svg>", b"BM6\x00", b"RIFF\x00\x00\x00\x00WAVE", b"\x89PNG", b"GIF88a"])
-def test_other_content_is_not_taken_for_an_image(content: bytes) -> None:
-    assert sniff(content) is None
 
 
 def test_json_takes_integers_over_64_bits() -> None:
