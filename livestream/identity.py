@@ -8,7 +8,6 @@ the process that delivers has another environment.
 from __future__ import annotations
 
 import os
-import secrets
 import socket
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -64,9 +63,10 @@ def identify(arguments: RunArguments, environ: Mapping[str, str], cwd: Path) -> 
     dvc_root = config.find_dvc_root(cwd)
     repository = git.read_git(cwd, environ)
     dvc = config.read_dvc_config(cwd, environ)
-    studio = config.resolve_studio(
-        environ, dvc, arguments.studio or config.StudioArguments(repo_url=arguments.repo_url)
-    )
+    said = arguments.studio or config.StudioArguments()
+    if arguments.repo_url is not None:
+        said = msgspec.structs.replace(said, repo_url=arguments.repo_url)
+    studio = config.resolve_studio(environ, dvc, said)
     root = dvc_root or (repository.root if repository else cwd)
     experiment = Experiment(
         repo_url=git.repo_url(
@@ -77,7 +77,7 @@ def identify(arguments: RunArguments, environ: Mapping[str, str], cwd: Path) -> 
             folder=repository.root if repository else cwd,
         ),
         baseline_sha=_baseline(arguments.baseline_sha, environ, repository),
-        name=names.experiment_name(environ, arguments.name, secrets.randbelow),
+        name=names.experiment_name(environ, arguments.name),
     )
     given = studio.token is not None and studio.token_source in {"argument", "environment"}
     decided = given or studio.url_source in {"argument", "environment"}
