@@ -44,7 +44,6 @@ async def watch(spool: Path, on_news: Callable[[set[str]], None], stop: asyncio.
             debounce=DEBOUNCE_MS,
             step=STEP_MS,
             stop_event=stop,
-            raise_interrupt=False,
             ignore_permission_denied=True,
         ):
             on_news({path[skip:].partition("/")[0] for _, path in changes})
