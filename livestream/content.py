@@ -1,8 +1,7 @@
 """What ``emit()`` takes, made into what an event holds; what cannot be sent is named before anything is stored.
 
-Types are known by what they can do, not by their module, so nothing here imports numpy, torch or Pillow: a numpy scalar
-and a one-element tensor have ``item()``, an array has ``__array_interface__``, a Pillow image has ``tobytes()`` and
-``mode``, a matplotlib figure has ``savefig()``.
+Types are known by what they can do, not by their module, so nothing here imports numpy or torch: a numpy scalar and a
+one-element tensor have ``item()``, an array has ``tolist()``.
 
 Floats that JSON cannot hold travel as the texts ``"nan"``, ``"inf"`` and ``"-inf"``, as DVCLive sends them.
 """
@@ -10,35 +9,27 @@ Floats that JSON cannot hold travel as the texts ``"nan"``, ``"inf"`` and ``"-in
 from __future__ import annotations
 
 import math
+import operator
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from pathlib import PurePath
-from typing import Final
-
-import msgspec
+from typing import Final, TypeVar
 
 from livestream.errors import InvalidEventError
-from livestream.events import ImageFormat, Json, JsonObject, Plot, Scalar
+from livestream.events import Json, JsonObject, Plot, Scalar
 
 MAX_NAME_LENGTH: Final = 500
 MAX_DEPTH: Final = 32
-IMAGE_SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".gif", ".webp")
+MAX_TIMESTAMP_S: Final = 2.0**52
+"""Milliseconds beyond it have no 64 bits; NaN and infinities are not below it either."""
 STEP_KEY: Final = "step"
 """The wire keeps the step in metrics.json under this name."""
 
+_T = TypeVar("_T")
 _INT64: Final = range(-(2**63), 2**63)
+_JSON_INTEGERS: Final = range(-(2**63), 2**64)  # what orjson writes
 _PLOT_PROPS: Final = frozenset({"template", "x", "y", "title", "x_label", "y_label"})
-
-
-class Pixels(msgspec.Struct, frozen=True):
-    """An image as it came: bytes of a file, or raw uint8 pixels with their shape."""
-
-    format: ImageFormat
-    content: bytes
-    height: int = 0
-    width: int = 0
-    channels: int = 0
 
 
 class Names:
@@ -48,25 +39,32 @@ class Names:
         self.known: set[str] = set()
         self._branches: set[str] = set()
 
-    def add(self, name: str) -> None:
-        """Check a name and remember it.
+    def add(self, names: Iterable[str]) -> None:
+        """Check the names of one event and remember them, all or none.
 
         Raises:
-            InvalidEventError: It cannot be a metric's name, or it is in the way of another.
+            InvalidEventError: One cannot be a metric's name, or it is in the way of another.
         """
-        field = f"metrics[{name!r}]"
-        check_name(field, name)
-        if name == STEP_KEY:
-            raise InvalidEventError(field, "the step has its own argument: emit(..., step=n)")
-        parts = name.split("/")
-        branches = ["/".join(parts[:count]) for count in range(1, len(parts))]
-        for branch in branches:
-            if branch in self.known:
-                raise InvalidEventError(field, f"{branch!r} is a metric already, so nothing can be below it")
-        if name in self._branches:
-            raise InvalidEventError(field, f"there are metrics below {name!r} already, so it cannot be one")
-        self.known.add(name)
-        self._branches.update(branches)
+        leaves: set[str] = set()
+        branches: set[str] = set()
+        for name in names:
+            if name in self.known:
+                continue
+            field = f"metrics[{name!r}]"
+            check_name(field, name)
+            if name == STEP_KEY:
+                raise InvalidEventError(field, "the step has its own argument: emit(..., step=n)")
+            parts = name.split("/")
+            above = ["/".join(parts[:count]) for count in range(1, len(parts))]
+            for branch in above:
+                if branch in self.known or branch in leaves:
+                    raise InvalidEventError(field, f"{branch!r} is a metric already, so nothing can be below it")
+            if name in self._branches or name in branches:
+                raise InvalidEventError(field, f"there are metrics below {name!r} already, so it cannot be one")
+            leaves.add(name)
+            branches.update(above)
+        self.known |= leaves
+        self._branches |= branches
 
 
 def check_name(field: str, name: object) -> None:
@@ -76,13 +74,32 @@ def check_name(field: str, name: object) -> None:
         InvalidEventError: It is not.
     """
     if not isinstance(name, str):
-        raise InvalidEventError(field, f"a name is a str, not {_type(name)}")
+        raise InvalidEventError(field, f"a name is a str, not {type_name(name)}")
     if not name or len(name) > MAX_NAME_LENGTH:
         raise InvalidEventError(field, f"a name has 1 to {MAX_NAME_LENGTH} characters, this one {len(name)}")
     if not name.isprintable() or "\\" in name:
         raise InvalidEventError(field, "a name has no control characters, no backslash and no broken Unicode")
     if any(part in {"", ".", ".."} for part in name.split("/")):
         raise InvalidEventError(field, "a name is a relative path without empty parts, '.' or '..'")
+
+
+def items(field: str, values: object) -> list[tuple[str, Json]]:
+    """Give the entries of an argument that is a dict by name, or none.
+
+    Raises:
+        InvalidEventError: It is no dict.
+    """
+    if values is None:
+        return []
+    if not isinstance(values, Mapping):
+        raise InvalidEventError(field, f"a dict by name is wanted, not {type_name(values)}")
+    return [(_exact(name), value) for name, value in values.items()]
+
+
+def type_name(value: object) -> str:
+    """Name a value's type as an error text wants it."""
+    kind = type(value)
+    return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
 def metrics(values: object, names: Names) -> dict[str, Scalar]:
@@ -92,13 +109,11 @@ def metrics(values: object, names: Names) -> dict[str, Scalar]:
         InvalidEventError: A name or a value cannot be sent.
     """
     if not isinstance(values, Mapping):
-        raise InvalidEventError("metrics", f"a dict of names to numbers is wanted, not {_type(values)}")
+        raise InvalidEventError("metrics", f"a dict of names to numbers is wanted, not {type_name(values)}")
     plain: dict[str, Scalar] = {}
     for name, value in values.items():
-        plain[name] = scalar(f"metrics[{name!r}]", value)
-    for name in plain:
-        if name not in names.known:
-            names.add(name)
+        plain[_exact(name)] = scalar(f"metrics[{name!r}]", value)
+    names.add(plain)
     return plain
 
 
@@ -114,14 +129,16 @@ def scalar(field: str, value: object) -> Scalar:
         return _number(field, value)
     item = getattr(value, "item", None)
     if not callable(item):
-        raise InvalidEventError(field, f"an int, float, str or bool is wanted, not {_type(value)}")
+        raise InvalidEventError(field, f"an int, float, str or bool is wanted, not {type_name(value)}")
     try:
         inner = item()
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise InvalidEventError(field, f"{_type(value)} is not a single number ({error})") from error
+        if _kind(inner) == "f":  # a numpy.longdouble is its own item
+            inner = float(inner)
+    except Exception as error:  # the caller's object raises what it likes
+        raise InvalidEventError(field, f"{type_name(value)} is not a single number ({error})") from error
     if isinstance(inner, bool | int | float | str):
         return scalar(field, inner)
-    raise InvalidEventError(field, f"{_type(value)} holds {_type(inner)}, which is not a number")
+    raise InvalidEventError(field, f"{type_name(value)} holds {type_name(inner)}, which is not a number")
 
 
 def params(values: object) -> JsonObject:
@@ -131,17 +148,8 @@ def params(values: object) -> JsonObject:
         InvalidEventError: A name or a value cannot be sent.
     """
     if not isinstance(values, Mapping):
-        raise InvalidEventError("params", f"a dict of names to values is wanted, not {_type(values)}")
+        raise InvalidEventError("params", f"a dict of names to values is wanted, not {type_name(values)}")
     return _object("params", values, 0)
-
-
-def images(values: object) -> dict[str, Pixels]:
-    """Take images as they are, by name.
-
-    Raises:
-        InvalidEventError: A name or an image cannot be sent.
-    """
-    return {name: image(name, value) for name, value in _items("images", values)}
 
 
 def plots(values: object) -> dict[str, Plot]:
@@ -150,7 +158,31 @@ def plots(values: object) -> dict[str, Plot]:
     Raises:
         InvalidEventError: A name or a plot cannot be sent.
     """
-    return {name: plot(name, value) for name, value in _items("plots", values)}
+    return {name: plot(name, value) for name, value in items("plots", values)}
+
+
+def check_text(field: str, value: object) -> None:
+    """Check an argument that is a text or ``None``.
+
+    Raises:
+        InvalidEventError: It is something else, or no Unicode.
+    """
+    if not isinstance(value, str | None):
+        raise InvalidEventError(field, f"a str is wanted, not {type_name(value)}")
+    if value is not None:
+        _text(field, value)
+
+
+def folder(field: str, value: object) -> str:
+    """Make a folder's path plain.
+
+    Raises:
+        InvalidEventError: It is no path.
+    """
+    path = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if not isinstance(path, str) or not path or "\0" in path:
+        raise InvalidEventError(field, f"a folder's path is wanted, not {type_name(value)}")
+    return path
 
 
 def check_choice(field: str, value: object, accepted: tuple[str | None, ...]) -> None:
@@ -176,14 +208,14 @@ def plot(name: object, value: object) -> Plot:
     if isinstance(value, Mapping):
         rows = value.get("data")
         props = {key: _json(f"{field}[{key!r}]", prop, 0) for key, prop in value.items() if key != "data"}
-        if unknown := sorted(set(props) - _PLOT_PROPS):
+        if unknown := [key for key in props if key not in _PLOT_PROPS]:
             raise InvalidEventError(field, f"unknown props {unknown}: {sorted(_PLOT_PROPS)} are known")
     if not isinstance(rows, list | tuple):
-        raise InvalidEventError(field, f"a list of row dicts is wanted, not {_type(rows)}")
+        raise InvalidEventError(field, f"a list of row dicts is wanted, not {type_name(rows)}")
     plain: list[JsonObject] = []
     for number, row in enumerate(rows):
         if not isinstance(row, Mapping):
-            raise InvalidEventError(f"{field}[{number}]", f"a row is a dict, not {_type(row)}")
+            raise InvalidEventError(f"{field}[{number}]", f"a row is a dict, not {type_name(row)}")
         plain.append(_object(f"{field}[{number}]", row, 0))
     return Plot(rows=plain, props=props)
 
@@ -194,10 +226,12 @@ def step(value: object) -> int:
     Raises:
         InvalidEventError: It is not a whole number of 64 bits.
     """
-    index = getattr(value, "__index__", None)
-    if isinstance(value, bool) or index is None:
-        raise InvalidEventError("step", f"a whole number is wanted, not {_type(value)}")
-    number = int(index())
+    if isinstance(value, bool):
+        raise InvalidEventError("step", "a whole number is wanted, not bool")
+    try:
+        number = operator.index(value)  # type: ignore[arg-type] # that is what is being found out
+    except Exception as error:  # the caller's object raises what it likes
+        raise InvalidEventError("step", f"a whole number is wanted, not {type_name(value)}") from error
     if number not in _INT64:
         raise InvalidEventError("step", "a step has 64 bits at most")
     return number
@@ -209,105 +243,19 @@ def timestamp_ms(value: object, now_s: float) -> int:
     Raises:
         InvalidEventError: It is something else.
     """
+    seconds: object = value
     if value is True:
-        return int(now_s * 1000)
-    if isinstance(value, datetime):
-        return int(value.timestamp() * 1000)
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        return int(value * 1000)
-    raise InvalidEventError("timestamp", f"seconds since the epoch, a datetime or True are wanted, not {_type(value)}")
-
-
-def image(name: object, value: object) -> Pixels:
-    """Take an image as it is: nothing is encoded here, raw pixels stay raw.
-
-    Raises:
-        InvalidEventError: The name or the content cannot be sent; also where a path cannot be read.
-    """
-    field = f"images[{name!r}]"
-    check_name(field, name)
-    if not str(name).lower().endswith(IMAGE_SUFFIXES):
-        raise InvalidEventError(field, f"the name of an image ends with one of {', '.join(IMAGE_SUFFIXES)}")
-    if isinstance(value, bytes | bytearray | memoryview):
-        return _file(field, bytes(value))
-    if isinstance(value, str | PurePath):
+        seconds = now_s
+    elif isinstance(value, datetime):
         try:
-            with open(value, "rb") as file:
-                return _file(field, file.read())
-        except OSError as error:
-            raise InvalidEventError(field, f"{os.fspath(value)} cannot be read: {error.strerror}") from error
-    if hasattr(value, "mode") and hasattr(value, "tobytes") and hasattr(value, "convert"):
-        return _pillow(value)
-    if hasattr(value, "savefig"):
-        return _figure(value)
-    return _array(field, value)
-
-
-def sniff(content: bytes) -> ImageFormat | None:
-    """Tell an image file's format by its first bytes."""
-    if content.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "png"
-    if content.startswith(b"\xff\xd8\xff"):
-        return "jpeg"
-    if content.startswith((b"GIF87a", b"GIF89a")):
-        return "gif"
-    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
-        return "webp"
-    return None
-
-
-def _items(field: str, values: object) -> list[tuple[str, Json]]:
-    if values is None:
-        return []
-    if not isinstance(values, Mapping):
-        raise InvalidEventError(field, f"a dict by name is wanted, not {_type(values)}")
-    return list(values.items())
-
-
-def _file(field: str, content: bytes) -> Pixels:
-    kind = sniff(content)
-    if kind is None:
-        raise InvalidEventError(field, f"{len(content)} bytes that are neither PNG, JPEG, GIF nor WebP")
-    return Pixels(kind, content)
-
-
-def _pillow(value: Json) -> Pixels:
-    channels = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
-    if value.mode not in channels:
-        value = value.convert("RGBA" if "transparency" in value.info or value.mode in {"PA", "La", "RGBa"} else "RGB")
-    width, height = value.size
-    return Pixels("raw", value.tobytes(), height, width, channels[value.mode])
-
-
-def _figure(value: Json) -> Pixels:
-    import io  # noqa: PLC0415 - only where a figure is given
-
-    buffer = io.BytesIO()
-    value.savefig(buffer, format="png")
-    return Pixels("png", buffer.getvalue())
-
-
-def _array(field: str, value: Json) -> Pixels:
-    if hasattr(value, "detach"):
-        value = value.detach().cpu().numpy()
-    if not hasattr(value, "__array_interface__"):
-        raise InvalidEventError(
-            field, f"bytes, a path, an array, a Pillow image or a matplotlib figure is wanted, not {_type(value)}"
-        )
-    shape = tuple(value.shape)
-    if len(shape) not in {2, 3} or (len(shape) == 3 and shape[2] not in {1, 3, 4}) or 0 in shape:
-        raise InvalidEventError(field, f"an array is HxW, HxWx1, HxWx3 or HxWx4, not {'x'.join(map(str, shape))}")
-    kind = value.dtype.kind
-    if kind == "f":
-        scaled = value * 255.0
-        value = (scaled + 0.5).clip(0, 255)
-        value[value != value] = 0  # noqa: PLR0124 - NaN is the value that differs from itself
-        value = value.astype("uint8")
-    elif kind == "b":
-        value = value.astype("uint8") * 255
-    elif value.dtype.name != "uint8":
-        raise InvalidEventError(field, f"pixels are uint8, or floats from 0 to 1, not {value.dtype.name}")
-    return Pixels("raw", value.tobytes(), shape[0], shape[1], shape[2] if len(shape) == 3 else 1)
+            seconds = value.timestamp()
+        except (OverflowError, OSError, ValueError) as error:
+            raise InvalidEventError("timestamp", f"{value} is beyond this machine's clock") from error
+    if isinstance(seconds, int | float) and not isinstance(seconds, bool) and abs(seconds) <= MAX_TIMESTAMP_S:
+        return int(seconds * 1000)
+    raise InvalidEventError(
+        "timestamp", f"seconds since the epoch, a datetime or True are wanted, not {type_name(value)}"
+    )
 
 
 def _number(field: str, value: int | float) -> Scalar:  # noqa: PYI041 - mypy narrows the two apart
@@ -315,7 +263,7 @@ def _number(field: str, value: int | float) -> Scalar:  # noqa: PYI041 - mypy na
         return bool(value)
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else _not_finite(value)
-    if value not in _INT64:
+    if int(value) not in _JSON_INTEGERS:
         raise InvalidEventError(field, "a whole number has 64 bits at most: send it as a float or a str")
     return int(value)
 
@@ -331,15 +279,28 @@ def _text(field: str, value: str) -> str:
         value.encode()
     except UnicodeEncodeError as error:
         raise InvalidEventError(field, "text with lone surrogates is not Unicode, and JSON cannot hold it") from error
-    return str(value)
+    return _exact(value)
+
+
+def _exact(name: _T) -> _T:
+    """Give a str for a subclass of it (an Enum's member, a numpy.str_): as a key, only str itself is encoded."""
+    return str.__str__(name) if isinstance(name, str) else name  # type: ignore[return-value] # equal, and hashed alike
+
+
+def _kind(value: object) -> object:
+    """Give the kind of a numpy value: ``f`` for floats."""
+    return getattr(getattr(value, "dtype", None), "kind", None)
 
 
 def _object(field: str, values: Mapping[Json, Json], depth: int) -> JsonObject:
     plain: JsonObject = {}
     for key, value in values.items():
         if not isinstance(key, str | int | float | bool):
-            raise InvalidEventError(field, f"a key is a str, not {_type(key)}")
-        plain[_text(field, str(key))] = _json(f"{field}[{key!r}]", value, depth + 1)
+            raise InvalidEventError(field, f"a key is a str, not {type_name(key)}")
+        text = _text(field, key if isinstance(key, str) else str(key))
+        if text in plain:
+            raise InvalidEventError(field, f"two keys are {text!r}")
+        plain[text] = _json(f"{field}[{key!r}]", value, depth + 1)
     return plain
 
 
@@ -356,11 +317,10 @@ def _json(field: str, value: Json, depth: int) -> Json:
         return value.isoformat()
     if isinstance(value, PurePath):
         return value.as_posix()
-    if hasattr(value, "tolist") and getattr(value, "shape", ()) not in {(), (1,)}:
-        return _json(field, value.tolist(), depth + 1)
+    if hasattr(value, "tolist") and getattr(value, "shape", ()) not in ((), (1,)):
+        try:
+            values = value.tolist()
+        except Exception as error:  # the caller's object raises what it likes
+            raise InvalidEventError(field, f"{type_name(value)} gives no list ({error})") from error
+        return _json(field, values, depth + 1)
     return scalar(field, value)
-
-
-def _type(value: object) -> str:
-    kind = type(value)
-    return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"

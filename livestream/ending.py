@@ -78,7 +78,9 @@ def _on_exit() -> None:
 
 
 def _on_sigterm(number: int, _frame: FrameType | None) -> None:
-    for run in _watched.copy():
-        run.note_signal(number)
-    signal.signal(number, signal.SIG_DFL)
-    os.kill(os.getpid(), number)
+    try:
+        for run in _watched.copy():
+            run.note_signal(number)
+    finally:  # whatever happens, the process dies as it was told to
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)

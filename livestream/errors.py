@@ -25,11 +25,17 @@ class InvalidEventError(LivestreamError, ValueError):
 
     Attributes:
         field: Path of the offending argument, for example ``metrics['train/loss']``.
+        problem: What is wrong with it, and what is wanted.
     """
 
     def __init__(self, field: str, problem: str) -> None:
         super().__init__(f"{field}: {problem}")
         self.field = field
+        self.problem = problem
+
+    def __reduce__(self) -> tuple[type[InvalidEventError], tuple[str, str]]:
+        """Travel from a worker process to its parent whole: a pool waits for ever for one that does not."""
+        return InvalidEventError, (self.field, self.problem)
 
 
 class ConfigError(LivestreamError):

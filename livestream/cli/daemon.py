@@ -135,7 +135,7 @@ def _read_handover() -> Handover | None:
     line = sys.stdin.buffer.readline(MAX_HANDOVER_BYTES).strip()
     try:
         return msgspec.json.decode(line, type=Handover) if line else None
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return None
 
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final
-from zlib import crc32
 
 import click
 import msgspec
@@ -24,6 +23,7 @@ from livestream.errors import CorruptSpoolError, SpoolError
 from livestream.events import Data, Event, Experiment, Image, JsonObject
 from livestream.spool.blobs import read_blob
 from livestream.spool.dead_blobs import read_dead_blob
+from livestream.spool.journal import checksum
 from livestream.spool.state import State
 
 _HELP = """Write events as JSON lines: one event a line, images in base64.
@@ -89,7 +89,7 @@ def _lines_of(folder: Path, writer: WriterFacts, after: int, *, images: bool) ->
     try:
         for row in stored(folder, after, shared=shared):
             content = _content(row.body, partial(read_blob, folder), images=images)
-            if crc32(row.body, row.seq & 0xFFFFFFFF) != row.crc:
+            if checksum(row.body, row.seq) != row.crc:
                 content = {"problem": "it does not match its checksum", "body": row.body.decode(errors="replace")}
             yield {**head, "seq": row.seq, **content}
     except SpoolError as error:

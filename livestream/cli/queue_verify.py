@@ -10,7 +10,6 @@ import sqlite3
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from zlib import crc32
 
 import click
 import msgspec
@@ -25,6 +24,7 @@ from livestream.events import Data, Spilled, decode
 from livestream.spool.blobs import blob_path, read_blob
 from livestream.spool.dead_blobs import read_dead_blob
 from livestream.spool.delivery import cursor_of
+from livestream.spool.journal import checksum
 from livestream.spool.layout import sealed_path, segment_numbers, segment_path
 from livestream.spool.salvage import looking, read_seal, whole
 from livestream.spool.segment import Seal, chain
@@ -239,7 +239,7 @@ class _Check:
         self._last = max(seq, self._last or 0)
         if not isinstance(body, bytes):
             self._found(number, f"its content is {type(body).__name__}", seq)
-        elif crc32(body, seq & 0xFFFFFFFF) != crc:
+        elif checksum(body, seq) != crc:
             self._found(number, "it does not match its checksum", seq)
         else:
             self._content(number, seq, body)

@@ -78,7 +78,7 @@ class ControlServer:
     async def _answer(self, line: bytes) -> JsonObject:
         try:
             request = msgspec.json.decode(line, type=dict)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             return {"ok": False, "detail": "one JSON object a line is wanted"}
         try:
             return await self._handle(request)

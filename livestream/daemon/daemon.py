@@ -28,7 +28,7 @@ from livestream.daemon.vault import Vault
 from livestream.daemon.watcher import watch
 from livestream.errors import SpoolBusyError
 from livestream.events import JsonObject
-from livestream.sinks.studio import StudioSink
+from livestream.sinks.studio import StudioSink, Timeouts
 from livestream.spool import filesystem
 from livestream.spool.dead_blobs import drop_dead_blobs
 from livestream.spool.launch import Handover
@@ -63,6 +63,7 @@ class DaemonOptions(msgspec.Struct, frozen=True, kw_only=True):
         orphan_after_s: A writer on another host whose heartbeat stands still this long is dead.
         retention_s: Keep delivered segments this long.
         handover: A token, from the writer that started this daemon.
+        timeouts: How long a Studio may be silent.
     """
 
     idle_exit_s: float | None = None
@@ -72,6 +73,7 @@ class DaemonOptions(msgspec.Struct, frozen=True, kw_only=True):
     orphan_after_s: float = 300.0
     retention_s: float = 0.0
     handover: Handover | None = None
+    timeouts: Timeouts = Timeouts()
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,6 +107,7 @@ class Daemon:
         self._stop = asyncio.Event()
         self._news = asyncio.Event()
         self._named: set[str] = set()
+        self._looking: list[asyncio.Future[None]] = []
         self._shared: Shared | None = None
         self._roster: Roster | None = None
         self._lanes: dict[int, asyncio.Task[None]] = {}
@@ -135,18 +138,20 @@ class Daemon:
     async def _serve(self) -> Summary:
         shared_mode, _ = filesystem.choose_mode(self._mode(), filesystem.of_folder(self._spool))
         books = Bookkeeper(self._spool, shared=shared_mode)
-        sink = StudioSink(environ=self._environ)
+        sink = StudioSink(self._options.timeouts, environ=self._environ)
         vault = Vault(self._environ, spool_key(self._spool))
         if self._options.handover is not None:
             vault.accept(self._options.handover)
         shared = self._shared = Shared(self._spool, books, sink, vault)
         shared.send_offline = self._options.send_offline
+        shared.look_everywhere = self._look_everywhere
         roster = self._roster = Roster(
             shared,
             RosterOptions(orphan_after_s=self._options.orphan_after_s, retention_s=self._options.retention_s),
         )
         control = ControlServer(socket_path(self._spool, self._environ), self._handle)
         await books.open()
+        await roster.sweep()
         await control.open()
         await self._publish(control)
         logger.info("livestream.daemon_started", extra={"spool": str(self._spool), "pid": os.getpid()})
@@ -180,12 +185,16 @@ class Daemon:
         tick_s = ONCE_TICK_S if self._options.once else TICK_S
         names: set[str] | None = None
         while not self._stop.is_set():
+            looking, self._looking = self._looking, []
             try:
-                for lane in await roster.look(names):
+                for lane in await roster.look(None if looking else names):
                     self._begin(lane)
                 await self._upkeep(roster, control)
             except Exception:
                 logger.exception("livestream.upkeep_failed", extra={"spool": str(self._spool)})
+            for looked in looking:
+                if not looked.done():
+                    looked.set_result(None)
             now = shared.clock()
             if names is None:
                 last_full = now
@@ -203,6 +212,13 @@ class Daemon:
         if self._shared is None:
             raise RuntimeError("the daemon is not running")
         return self._shared
+
+    async def _look_everywhere(self) -> None:
+        """Have every queue looked at, new ones included, before going on."""
+        looked: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._looking.append(looked)
+        self._news.set()
+        await looked
 
     def _on_news(self, names: set[str]) -> None:
         self._named |= names

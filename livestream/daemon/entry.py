@@ -47,6 +47,7 @@ class Entry:
         self.finished = row.finished
         self.gone = row.gone
         self.complete = False
+        self.beyond_recovery = False
         self.news = True
         self.oldest: float | None = None
         self.bytes_per_event = 0.0
@@ -72,6 +73,11 @@ class Entry:
     def read_from(self) -> int:
         """Where to read on: behind the cursor, and behind what is put aside until the next event's answer."""
         return max((letter.seq + letter.count - 1 for letter in self.suspects), default=self.cursor)
+
+    @property
+    def awaited(self) -> bool:
+        """Whether its queue, on this host, is not complete yet and will be as soon as its writer has ended."""
+        return not self.complete and not self.beyond_recovery and self.info.boot_id == boot_id()
 
     def suspect(self, letters: list[DeadLetter]) -> None:
         """Put one refused event aside, the last of these letters; the others could not be read before it."""

@@ -43,12 +43,14 @@ class Verdict(msgspec.Struct, frozen=True):
         wait_s: Nobody sends for this long.
         hold: Why nothing is sent until something changes.
         note: What to show a user meanwhile.
+        refused: The hold is for the token's sake: with another one there is none.
     """
 
     ok: bool
     wait_s: float = 0.0
     hold: str | None = None
     note: str = ""
+    refused: bool = False
 
 
 class Studio:
@@ -60,6 +62,7 @@ class Studio:
         self.successes = 0
         self.failures = 0
         self.held: str | None = None
+        self._refused = False
         self.note = ""
         self.not_before = 0.0
         self.limit = FIRST_CONCURRENCY
@@ -84,6 +87,11 @@ class Studio:
         """Keep what the Studio says it takes."""
         self.capabilities = capabilities
         self._capabilities_at = self._clock()
+
+    @property
+    def refuses_token(self) -> bool:
+        """Whether the token was refused, and it is not time to look again."""
+        return self._refused and self.blocked_s > 0
 
     @property
     def blocked_s(self) -> float:
@@ -132,6 +140,7 @@ class Studio:
         """Take in how a request ended."""
         self.note = verdict.note
         self.held = verdict.hold
+        self._refused = verdict.refused
         if verdict.ok:
             self.successes += not (verdict.hold or verdict.wait_s)
             self._failing = False

@@ -40,8 +40,11 @@ class Tried(msgspec.Struct, frozen=True):
 
 async def repair(shared: Shared, entry: Entry, studio: Studio, state: ExperimentState, letter: DeadLetter) -> None:
     """Try one letter once more, and settle it: delivered, dead again, or due later."""
+    whole = await shared.books.do(lambda books: books.letters.show(letter.id))
+    if whole is None or whole.event is None:
+        return  # delivered, or dropped, meanwhile
     try:
-        tried = await _send(shared, entry, studio, state, letter)
+        tried = await _send(shared, entry, studio, state, whole)
     except (UnreadableImageError, msgspec.DecodeError, ValueError) as error:
         tried = Tried(False, f"it cannot be read: {error}")
     again_after_s = tried.again_after_s or (PARKED_RETRY_S if letter.kind == "parked" else None)

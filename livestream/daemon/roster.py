@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +20,9 @@ from livestream.daemon.entry import Entry
 from livestream.daemon.lane import Lane
 from livestream.daemon.shared import Shared
 from livestream.errors import CorruptSpoolError, SpoolError, SpoolFormatError
+from livestream.spool.dead_blobs import sweep_dead_blobs
 from livestream.spool.layout import (
+    WRITER_FILE,
     WriterInfo,
     read_writer_info,
     sealed_path,
@@ -30,7 +33,7 @@ from livestream.spool.layout import (
 from livestream.spool.pool import ReaderPool
 from livestream.spool.recovery import recover
 from livestream.spool.rows import DeadLetter, ExperimentRow, NewWriter, Tally
-from livestream.spool.unlink import remove_writer, unlink_delivered
+from livestream.spool.unlink import remove_unborn, remove_writer, sweep, unlink_delivered
 
 logger = logging.getLogger("livestream.daemon")
 
@@ -60,7 +63,19 @@ class Roster:
         self._left_alone: set[str] = set()
         self._recover_at: dict[str, float] = {}
         self._clear_at: dict[str, float] = {}
-        self._cleared: dict[str, tuple[int, bool]] = {}
+        self._cleared: dict[str, tuple[int, int]] = {}
+
+    async def sweep(self) -> None:
+        """Clear up behind a daemon that was killed, and behind writers that were never born."""
+        spool, wall = self._shared.spool, self._shared.wall()
+        known = await self._shared.books.do(lambda books: books.letters.blobs())
+        await asyncio.to_thread(sweep_dead_blobs, spool, known)
+        for folder in writer_folders(spool):
+            born = (folder / WRITER_FILE).exists()
+            try:
+                await asyncio.to_thread(sweep, folder) if born else await asyncio.to_thread(remove_unborn, folder, wall)
+            except (OSError, SpoolError) as error:
+                logger.warning("livestream.not_swept", extra={"folder": str(folder), "error": str(error)})
 
     async def close(self) -> None:
         """Close what is open."""
@@ -88,12 +103,13 @@ class Roster:
         fresh = []
         for folder in writer_folders(self._shared.spool):
             if folder.name not in self._entries and folder.name not in self._left_alone:
-                lane = await self._meet(folder)
-                if lane is not None:
-                    fresh.append(lane)
+                with self._containing(folder.name):
+                    lane = await self._meet(folder)
+                    fresh += [] if lane is None else [lane]
         for entry in list(self.entries):
             if names is None:
-                await self._look_at(entry)
+                with self._containing(entry.uid):
+                    await self._look_at(entry)
             elif entry.uid in names:
                 entry.news = True
                 self._lane_of[entry.uid].wake.set()
@@ -122,6 +138,14 @@ class Roster:
         self._left_alone.add(folder.name)
         logger.error("livestream.writer_left_alone", extra={"folder": str(folder), "reason": str(error)})
 
+    @contextmanager
+    def _containing(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # one folder's trouble must not keep the others from being looked after
+            if self._shared.say_once(f"queue {name}", str(error)):
+                logger.exception("livestream.queue_trouble", extra={"writer": name})
+
     async def _look_at(self, entry: Entry) -> None:
         changed = entry.look()
         now = self._shared.clock()
@@ -145,6 +169,8 @@ class Roster:
             )
         except (OSError, SpoolError) as error:
             logger.warning("livestream.not_recovered", extra={"writer": entry.uid, "error": str(error)})
+            entry.beyond_recovery = True  # as far as others wait for it
+            self._lane_of[entry.uid].wake.set()
             return False
         if recovered.outcome != "done":
             return False
@@ -174,14 +200,16 @@ class Roster:
         if now < self._clear_at.get(entry.uid, 0.0) and not entry.finished:
             return
         self._clear_at[entry.uid] = now + CLEAR_UP_S
-        if self._cleared.get(entry.uid) == (entry.cursor, entry.finished) and not self._options.retention_s:
+        paths = [segment_path(entry.folder, number) for number in segment_numbers(entry.folder)]
+        held = entry.cursor, sum(sealed_path(path).exists() for path in paths)
+        if self._cleared.get(entry.uid) == held and not entry.finished and not self._options.retention_s:
             return
-        self._cleared[entry.uid] = entry.cursor, entry.finished
         before = self._shared.wall() - self._options.retention_s if self._options.retention_s else None
         await self._forget(entry)
         await asyncio.to_thread(unlink_delivered, entry.folder, entry.cursor, sealed_before=before)
         if self._options.retention_s and segment_numbers(entry.folder):
             return
+        self._cleared[entry.uid] = held  # only now: what could not be removed is tried again
         if entry.finished and await asyncio.to_thread(remove_writer, entry.folder, entry.cursor):
             entry.gone = True
             await self._shared.books.do(lambda books: books.mark_gone(entry.uid, self._shared.wall()))

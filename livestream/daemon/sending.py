@@ -42,6 +42,7 @@ from livestream.pipeline.decide import (
     Outcome,
     Retry,
     Suspect,
+    Unauthorized,
     Unavailable,
     decide,
 )
@@ -68,12 +69,14 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
         wait_s: Come again after this.
         hold: Why the experiment is held.
         halve: Try with half as many events.
+        refused: Why this part can never arrive, where the update's other parts may.
     """
 
     accepted: bool = False
     wait_s: float = 0.0
     hold: str | None = None
     halve: bool = False
+    refused: str | None = None
 
 
 class CurrentPlan(msgspec.Struct, frozen=True):
@@ -142,6 +145,7 @@ class Sender:
         if len(this.records) > 1 and any(self._is_new_without_seq(unfit) for unfit in shipment.chunks.unfit):
             return await self._halve(this)
         first_part = await self._commit_plan(this, shipment)
+        refused: list[str] = []
         for part in shipment.parts[first_part:]:
             try:
                 outcome = await self._post(this, shipment, part)
@@ -150,11 +154,14 @@ class Sender:
                 await self._drop_plan(this)
                 return Answer()
             answer = await self._settle(this, part, outcome)
-            if answer is not None:
+            if answer is not None and answer.refused is None:
                 return answer
-            if part.index + 1 < part.count and not this.virtual:
+            if answer is not None and answer.refused is not None:
+                refused.append(answer.refused)
+            # A refused part stays next in the plan: after a crash its letter would not be known otherwise.
+            if part.index + 1 < part.count and not this.virtual and not refused:
                 await self._shared.books.do(partial(_advance, writer=this.entry.uid, next_part=part.index + 2))
-        await self._acknowledge(this, shipment)
+        await self._acknowledge(this, shipment, refused)
         return Answer(accepted=True)
 
     def _is_new_without_seq(self, unfit: Unfit) -> bool:
@@ -183,7 +190,7 @@ class Sender:
         capabilities = this.studio.capabilities or Capabilities()
         body = await body_of(shipment, part)
         headers = {}
-        if capabilities.advertised:
+        if capabilities.advertised and shipment.update.first > 0:  # a start that nobody emitted has no number
             headers = headers_for(shipment.update, part.index + 1, part.count, self._facts(this.entry))
         request = Request(body=body, headers=headers, compress="gzip" in capabilities.compression)
         outcome = await self._shared.sink.send(this.studio.destination.target, request)
@@ -222,7 +229,8 @@ class Sender:
                 await self._note(note)
                 return Answer(wait_s=decision.after_s)
             case Hold(scope="studio"):
-                verdict = Verdict(ok=True, wait_s=decision.probe_after_s, hold=decision.reason, note=decision.reason)
+                reason, refused = decision.reason, isinstance(outcome, Unauthorized)
+                verdict = Verdict(True, wait_s=decision.probe_after_s, hold=reason, note=reason, refused=refused)
                 await self._shared.report(this.studio, verdict)
                 await self._note(decision.reason)
                 return Answer()
@@ -248,6 +256,8 @@ class Sender:
                 entry.suspect([*span.letters, letter])
                 await self._drop_plan(this)
                 return Answer()
+            case DeadLetter(status=413) if part.count > 1:
+                return Answer(refused=f"{_contents(part)}: {decision.reason}")
             case DeadLetter():
                 retry_at = now + PARKED_RETRY_S if decision.parked else None
                 letter = self.account.letter(this.entry, this.records[0], decision.reason, decision.status, retry_at)
@@ -301,7 +311,7 @@ class Sender:
 
     # -- the books
 
-    async def _acknowledge(self, this: Round, shipment: Shipment) -> None:
+    async def _acknowledge(self, this: Round, shipment: Shipment, refused: Sequence[str]) -> None:
         update = shipment.update
         unfit: dict[int, list[str]] = {}
         for item in shipment.chunks.unfit:
@@ -311,12 +321,14 @@ class Sender:
                 self._outgrown.add(item.path)
             seq = update.last if item.seq is None else item.seq
             unfit.setdefault(seq, []).append(f"{item.path}: {item.reason}")
+        if refused:
+            unfit.setdefault(update.last, []).extend(refused)
         letters = [
-            self.account.letter(this.entry, record, "; ".join(unfit[record.seq]), None)
+            self.account.letter(this.entry, record, "; ".join(unfit[record.seq]), 413 if refused else None)
             for record in this.records
             if record.seq in unfit and not this.virtual
         ]
-        if update.kind == "data" and shipment.parts:
+        if update.kind == "data" and len(shipment.parts) > len(refused):
             self.account.accepted_data = True
         await self._close(this, letters, update)
         self._unreadable = frozenset()
@@ -336,6 +348,10 @@ class Sender:
             return
         span = self.account.span(this.entry, this.batch, this.records)
         await self.account.commit(this.entry, span.last, [*span.letters, *letters], update)
+
+
+def _contents(part: Part) -> str:
+    return ", ".join([*(piece.path for piece in part.series), *part.snapshots, *part.images]) or "its metrics"
 
 
 def _advance(books: State, *, writer: str, next_part: int) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +15,7 @@ import msgspec
 from livestream.daemon.bookkeeper import Bookkeeper
 from livestream.daemon.health import Studio, Verdict
 from livestream.daemon.vault import Destination, NoDestination, Vault
-from livestream.pipeline.decide import Context, Hold, Retry, Unavailable, decide
+from livestream.pipeline.decide import Context, Hold, Retry, Unauthorized, Unavailable, decide
 from livestream.sinks.base import Capabilities, Sink
 from livestream.spool.layout import WriterInfo
 from livestream.spool.rows import TargetRow
@@ -53,17 +53,29 @@ class Shared:
         self.clock: Callable[[], float] = time.monotonic
         self.wall: Callable[[], float] = time.time
         self.jitter: Callable[[], float] = random.random
+        self.look_everywhere: Callable[[], Awaitable[None]] = _nowhere
         self._said: dict[str, str] = {}
         self._asking: dict[tuple[str, str, str], asyncio.Lock] = {}
 
-    def studio_for(self, info: WriterInfo) -> Studio | NoDestination:
-        """Find the Studio that a writer's events go to now."""
+    def studio_for(self, info: WriterInfo, later: Sequence[WriterInfo] = ()) -> Studio | NoDestination:
+        """Find the Studio that a writer's events go to now.
+
+        Args:
+            info: Of the writer.
+            later: Of the same experiment's writers after it: where the Studio refuses the token that this one came
+                with, theirs for the same URL may do.
+        """
         if info.offline and not self.send_offline:
             return NoDestination(info.url or "", OFFLINE)
         destination = self.vault.resolve(info)
         if isinstance(destination, NoDestination):
             return destination
-        return self.studio(destination)
+        studio = self.studio(destination)
+        if not studio.refuses_token:
+            return studio
+        others = [other for one in (info, *later) for other in self.vault.resolve_all(one)]
+        fitting = [self.studio(other) for other in others if other.target.url == destination.target.url]
+        return next((other for other in fitting if not other.refuses_token), studio)
 
     def studio(self, destination: Destination) -> Studio:
         """Give a destination's shared health."""
@@ -85,7 +97,8 @@ class Shared:
                 note = answer.detail if isinstance(answer, Unavailable) else "asked to wait"
                 await self.report(studio, Verdict(not decision.trouble, wait_s=decision.after_s, note=note))
             elif isinstance(decision, Hold):
-                verdict = Verdict(True, wait_s=decision.probe_after_s, hold=decision.reason, note=decision.reason)
+                reason, refused = decision.reason, isinstance(answer, Unauthorized)
+                verdict = Verdict(True, wait_s=decision.probe_after_s, hold=reason, note=reason, refused=refused)
                 await self.report(studio, verdict)
             return None
 
@@ -113,3 +126,7 @@ class Shared:
             return False
         self._said[about] = what
         return True
+
+
+async def _nowhere() -> None:
+    """Look at nothing: there is no daemon around these lanes."""

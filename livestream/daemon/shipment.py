@@ -85,6 +85,11 @@ def take(records: Sequence[Record], profile: Profile, max_events: int) -> Sequen
     return records[:count]
 
 
+def bytes_of(records: Sequence[Record]) -> int:
+    """Tell how much there is to send in these records: their JSON, and their images as stored."""
+    return sum(record.size + _blob_bytes(record) for record in records)
+
+
 def _blob_bytes(record: Record) -> int:
     return sum(image.size for image in record.event.images.values()) if isinstance(record.event, Data) else 0
 

@@ -12,7 +12,7 @@ A token is kept in memory only, and goes only to the URL that it was given for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -67,7 +67,14 @@ class Vault:
 
     def resolve(self, info: WriterInfo) -> Destination | NoDestination:
         """Say where a writer's events go."""
-        found = self._find(info)
+        return self._destination(info, next(self._find(info), None))
+
+    def resolve_all(self, info: WriterInfo) -> list[Destination]:
+        """Say where they could go, the best first: where one token is refused the next may not be."""
+        found = [self._destination(info, one) for one in self._find(info)]
+        return [one for one in found if isinstance(one, Destination)]
+
+    def _destination(self, info: WriterInfo, found: tuple[str, config.Secret] | None) -> Destination | NoDestination:
         url = found[0] if found else (info.url or config.DEFAULT_STUDIO_URL)
         if info.experiment.repo_url.startswith(LOCAL_SCHEME) and _is_hosted(url):
             return NoDestination(
@@ -85,12 +92,14 @@ class Vault:
         target = Target(url=url, token=secret.reveal(), endpoint=info.endpoint)
         return Destination(target, config.fingerprint(secret, self._key))
 
-    def _find(self, info: WriterInfo) -> tuple[str, config.Secret] | None:
+    def _find(self, info: WriterInfo) -> Iterator[tuple[str, config.Secret]]:
         if info.url is not None and info.token_fingerprint is not None:
             handed = self._handed.get((info.url, info.token_fingerprint))
             if handed is not None:
-                return info.url, handed
-        return self._from_dvc(info) or self._from_environment(info) or self._from_local_studio(info)
+                yield info.url, handed
+        for look in (self._from_dvc, self._from_environment, self._from_local_studio):
+            if (found := look(info)) is not None:
+                yield found
 
     def _from_dvc(self, info: WriterInfo) -> tuple[str, config.Secret] | None:
         if info.config_folder is None:

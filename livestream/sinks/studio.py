@@ -292,7 +292,7 @@ def _without(token: str, reply: _Reply) -> _Reply:
 def _capabilities(body: bytes) -> Capabilities:
     try:
         said = msgspec.json.decode(body, type=_Advertised)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return Capabilities()
     sizes = said.limits
     smallest = min(sizes.max_request_bytes, sizes.max_plot_bytes)

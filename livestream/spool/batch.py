@@ -12,13 +12,13 @@ import re
 from itertools import islice
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
-from zlib import crc32
 
 import msgspec
 
 from livestream.errors import CorruptSpoolError, SpoolError
 from livestream.events import Record, Spilled, decode
 from livestream.spool.blobs import read_blob
+from livestream.spool.journal import checksum
 from livestream.spool.salvage import EventRow, is_intact
 
 Reason: TypeAlias = Literal["missing", "checksum", "undecodable", "blob", "unreadable", "removed"]
@@ -97,16 +97,39 @@ class BatchBuilder:
         """Take rows in; ``False`` where a limit ended it."""
         place = 0
         while place < len(rows) and not self.is_full:
-            run = _plain_run(rows, place, self)
-            if run:
-                self.records += run
-                self.last = run[-1].seq
-                self.bytes_left -= sum(record.size for record in run)
-                self.events_left -= len(run)
-            elif not await self._add_special(rows[place]):
+            count = self._add_plain(rows, place)
+            if not count and not await self._add_special(rows[place]):
                 return False
-            place += len(run) or 1
+            place += count or 1
         return not self.is_full
+
+    def _add_plain(self, rows: list[EventRow], place: int) -> int:
+        """Take in rows up to the first that is not the next, intact, unspilled event within the limits: the fast path.
+
+        Returns:
+            How many were taken in.
+        """
+        records: list[Record] = []
+        expected = self.last + 1
+        bytes_left = self.bytes_left
+        try:
+            for seq, crc, body in islice(rows, place, place + self.events_left):
+                size = len(body)
+                if seq != expected or size > bytes_left or checksum(body, seq) != crc:
+                    break
+                event = decode(body)
+                if isinstance(event, Spilled):
+                    break
+                records.append(Record(seq, event, size))
+                bytes_left -= size
+                expected += 1
+        except (*_DECODE_ERRORS, TypeError):
+            pass
+        self.records += records
+        self.last = expected - 1
+        self.bytes_left = bytes_left
+        self.events_left -= len(records)
+        return len(records)
 
     def skip(self, last: int, reason: Reason) -> None:
         """Answer for all numbers up to ``last`` with one problem."""
@@ -172,24 +195,3 @@ class BatchBuilder:
     def _refuse(self, seq: int, reason: Reason, detail: str, body: bytes) -> bool:
         self._problem(ReadProblem(seq, seq, reason, detail, body, self.segment))
         return True
-
-
-def _plain_run(rows: list[EventRow], place: int, batch: BatchBuilder) -> list[Record]:
-    """Decode rows until the first that is not the next, intact, unspilled event within the limits: the fast path."""
-    records: list[Record] = []
-    expected = batch.last + 1
-    bytes_left = batch.bytes_left
-    try:
-        for seq, crc, body in islice(rows, place, place + batch.events_left):
-            size = len(body)
-            bytes_left -= size
-            if seq != expected or bytes_left < 0 or crc32(body, seq & 0xFFFFFFFF) != crc:
-                break
-            event = decode(body)
-            if isinstance(event, Spilled):
-                break
-            records.append(Record(seq, event, size))
-            expected += 1
-    except (*_DECODE_ERRORS, TypeError):
-        pass
-    return records

@@ -236,7 +236,7 @@ class Snapshot:
             raise translate(error, self.path) from error
 
     def _fetch(self, sql: str, parameters: Parameters) -> list[Row]:
-        with contextlib.closing(_connect(self.path, "immutable=1", sqlite3.Connection)) as connection:
+        with contextlib.closing(_connect(self.path, "mode=ro&immutable=1", sqlite3.Connection)) as connection:
             rows: list[Row] = connection.execute(sql, parameters).fetchall()
             return rows
 

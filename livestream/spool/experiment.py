@@ -12,6 +12,7 @@ import hashlib
 import mmap
 import os
 import struct
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -38,6 +39,7 @@ class ExperimentFile:
         self._mapped = mapped
         self._descriptor = -1
         self._map: mmap.mmap | None = None
+        self._marked = False
         self.last_step: int | None = None
 
     def take(self) -> bool:
@@ -53,6 +55,7 @@ class ExperimentFile:
             content = os.pread(self._descriptor, _STEP_AT + _STEP.size, 0)
             if content.startswith(_MAGIC):
                 self.last_step = _STEP.unpack_from(content, _STEP_AT)[0]
+                self._marked = True
             if primary:
                 os.posix_fallocate(self._descriptor, 0, _BYTES)
                 self._map = mmap.mmap(self._descriptor, _BYTES) if self._mapped else None
@@ -68,9 +71,12 @@ class ExperimentFile:
         self.last_step = step
         if self._map is not None:
             _STEP.pack_into(self._map, _STEP_AT, step)
-            self._map[:_STEP_AT] = _MAGIC
+            if not self._marked:
+                self._map[:_STEP_AT] = _MAGIC
+                self._marked = True
         elif self._descriptor >= 0:
-            os.pwrite(self._descriptor, _MAGIC + _STEP.pack(step), 0)
+            with suppress(OSError):  # the event is safe already; a resumed run then repeats a step
+                os.pwrite(self._descriptor, _MAGIC + _STEP.pack(step), 0)
 
     def release(self) -> None:
         """Stop being the primary writer."""

@@ -51,12 +51,15 @@ def of_folder(folder: Path, mountinfo: str = "/proc/self/mountinfo") -> Filesyst
     path = os.path.realpath(folder)
     best, kind = "", ""
     try:
-        lines = Path(mountinfo).read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+        lines = Path(mountinfo).read_text(encoding="utf-8", errors="surrogateescape").split("\n")
     except OSError:
         return judge("")
     for line in lines:
-        fields, _, tail = line.partition(" - ")
-        mount_point = _unescape(fields.split(" ")[4])
+        head, _, tail = line.partition(" - ")
+        fields = head.split(" ")
+        if len(fields) < 5 or not tail:
+            continue
+        mount_point = _unescape(fields[4])
         inside = path == mount_point or path.startswith(mount_point.rstrip("/") + "/")
         if inside and len(mount_point) >= len(best):
             best, kind = mount_point, tail.split(" ", 1)[0]

@@ -99,8 +99,16 @@ class Helper:
         if writer.pending or self._ending:
             writer.idle = False
             return
-        self._sleep(max(MOVE_S, min(self._next_look, self._next_tend, self._next_beat) - time.monotonic()))
+        self._sleep(max(MOVE_S, self._next_deadline() - time.monotonic()))
         writer.idle = False
+
+    def _next_deadline(self) -> float:
+        deadlines = [self._next_look, self._next_tend, self._next_beat]
+        if self._is_unsynced():
+            deadlines.append(self._last_sync + SYNC_S)
+        if self._is_unsealed():
+            deadlines.append(self._last_seal + self._seal_interval_s())
+        return min(deadlines)
 
     def _round(self) -> bool:
         """Do what is due; tell whether events were moved."""
@@ -109,7 +117,7 @@ class Helper:
         before = writer.pending
         if not writer.drain():
             self._make_room()
-        if now - self._last_sync >= SYNC_S and (writer.seq != self._synced_seq or writer.unsynced_blobs):
+        if now - self._last_sync >= SYNC_S and self._is_unsynced():
             self._last_sync, self._synced_seq = now, writer.seq
             writer.sync()
             self._next_look = min(self._next_look, now) if not writer.is_in_place() else self._next_look
@@ -132,9 +140,10 @@ class Helper:
         writer = self._writer
         try:
             wal_bytes = writer.wal_bytes()
-            if wal_bytes >= writer.segment_wal_bytes or self._seal_is_due(now):
-                writer.rotate()
-                self._last_seal, self._sealed_seq = now, writer.seq
+            due = self._is_unsealed() and now - self._last_seal >= self._seal_interval_s()
+            if wal_bytes >= writer.segment_wal_bytes or due:
+                self._sealed_seq = writer.rotate()
+                self._last_seal = now
             elif wal_bytes >= writer.segment_wal_bytes // 2:
                 writer.prepare()
             writer.finish_sealing()
@@ -144,19 +153,23 @@ class Helper:
                     "livestream.segment_not_sealed", extra={"spool": str(writer.folder), "error": str(error)}
                 )
 
-    def _seal_is_due(self, now: float) -> bool:
-        writer = self._writer
-        if not writer.info.shared or writer.seq == self._sealed_seq:
-            return False
-        interval_s = _SHARED_SEAL_YOUNG_S if now - self._born < _YOUNG_S else _SHARED_SEAL_S
-        return now - self._last_seal >= interval_s
+    def _is_unsynced(self) -> bool:
+        return self._writer.seq != self._synced_seq or bool(self._writer.unsynced_blobs)
+
+    def _is_unsealed(self) -> bool:
+        """Whether a shared spool holds news that nobody can read before they are sealed."""
+        return self._writer.info.shared and self._writer.seq != self._sealed_seq
+
+    def _seal_interval_s(self) -> float:
+        return _SHARED_SEAL_YOUNG_S if time.monotonic() - self._born < _YOUNG_S else _SHARED_SEAL_S
 
     def _make_room(self) -> None:
         """On a full disk: give up the ballast, then seal, so that the daemon may free what is delivered."""
         with suppress(OSError):
             (self._spool / BALLAST_FILE).unlink()
         with suppress(OSError, sqlite3.Error):
-            self._writer.rotate()
+            if not self._writer.segment_is_empty:  # or a batch that is too large would leave a segment a try
+                self._writer.rotate()
             self._writer.finish_sealing()
 
     def _look(self, now: float) -> None:

@@ -7,12 +7,14 @@ of one run's Studio are taken out of the environment of a daemon that may serve 
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import socket
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -79,7 +81,7 @@ def read_published(spool: Path) -> Published | None:
     """Read what the spool's daemon last told; ``None`` where none ever did."""
     try:
         return msgspec.json.decode((spool / PUBLISHED_FILE).read_bytes(), type=Published)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return None
 
 
@@ -105,7 +107,7 @@ def ask_daemon(spool: Path, request: JsonObject, timeout_s: float = SOCKET_TIMEO
                     return None
                 answer += chunk
         return msgspec.json.decode(answer, type=dict)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return None
 
 
@@ -131,6 +133,7 @@ def start_daemon(spool: Path, handover: Handover | None, environ: Mapping[str, s
         )
     finally:
         os.close(log)
+    _keep(process)
     stdin = process.stdin
     if stdin is not None:
         try:
@@ -139,6 +142,29 @@ def start_daemon(spool: Path, handover: Handover | None, environ: Mapping[str, s
         except OSError:
             logger.warning("livestream.daemon_died_at_start", extra={"spool": str(spool)})
     return process
+
+
+_started: list[subprocess.Popen[bytes]] = []
+"""Daemons that this process started. They outlive their runs, and Popen warns of a running child that it is dropped
+with; so they are kept here, and looked after when one is started or tended."""
+
+
+def _keep(process: subprocess.Popen[bytes]) -> None:
+    if not _started:
+        atexit.register(_let_go)
+    _started.append(process)
+
+
+def _reap() -> None:
+    for process in _started.copy():
+        if process.poll() is not None:
+            with suppress(ValueError):  # another writer's helper was here
+                _started.remove(process)
+
+
+def _let_go() -> None:
+    for process in _started:
+        process.returncode = 0  # so that Popen is silent at the end too
 
 
 class Caretaker:
@@ -151,14 +177,12 @@ class Caretaker:
         self._handover = handover
         self._environ = environ
         self._start = start
-        self._process: subprocess.Popen[bytes] | None = None
         self._started_at: float | None = None
         self._known_pid: int | None = None
 
     def tend(self, now: float) -> float:
         """Do what is due, never raising; tell in how many seconds to come again."""
-        if self._process is not None and self._process.poll() is not None:
-            self._process = None
+        _reap()
         if not is_served(self._spool):
             self._known_pid = None
             return self._restart(now)
@@ -172,7 +196,7 @@ class Caretaker:
             return CHECK_S
         self._started_at = now
         try:
-            self._process = start_daemon(self._spool, self._handover, self._environ)
+            start_daemon(self._spool, self._handover, self._environ)
             self.introduced = True
         except OSError as error:
             logger.warning("livestream.daemon_not_started", extra={"spool": str(self._spool), "error": str(error)})

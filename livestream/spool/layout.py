@@ -18,7 +18,9 @@ import fcntl
 import os
 import secrets
 import socket
+import stat
 import struct
+import threading
 import time
 from collections.abc import Iterator
 from functools import cache
@@ -156,7 +158,7 @@ def private_folder(path: Path) -> Path:
     """Make a folder that only its owner can enter.
 
     Raises:
-        SpoolError: It cannot be made, or it is somebody else's.
+        SpoolError: It cannot be made, or it is somebody else's, or everybody's as ``/tmp`` is.
     """
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -167,6 +169,8 @@ def private_folder(path: Path) -> Path:
         raise SpoolError(
             f"{path} belongs to another user (uid {status.st_uid}): set LIVESTREAM_SPOOL to a folder of yours"
         )
+    if status.st_mode & stat.S_ISVTX:
+        raise SpoolError(f"{path} is a folder for everybody: set LIVESTREAM_SPOOL to a folder of yours in it")
     if status.st_mode & 0o077:
         path.chmod(0o700)
     return path
@@ -216,9 +220,12 @@ def read_writer_info(folder: Path) -> WriterInfo | None:
             raise SpoolFormatError(
                 f"{folder} has spool format {found}, this livestream reads up to {FORMAT}: upgrade it"
             )
-        return msgspec.json.decode(content, type=WriterInfo)
-    except msgspec.DecodeError as error:
+        info = msgspec.json.decode(content, type=WriterInfo)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise CorruptSpoolError(f"{folder / WRITER_FILE}: {error}") from error
+    if info.uid != folder.name:
+        raise CorruptSpoolError(f"{folder / WRITER_FILE}: it is the writer {info.uid}'s")
+    return info
 
 
 def spool_key(spool: Path) -> bytes:
@@ -227,14 +234,15 @@ def spool_key(spool: Path) -> bytes:
     for _ in range(2):
         try:
             key = path.read_bytes()
+            if len(key) == _KEY_BYTES:
+                return key
+            damaged = True
         except FileNotFoundError:
-            key = b""
-        if len(key) == _KEY_BYTES:
-            return key
+            damaged = False
         fresh = path.with_name(f".key.{secrets.token_hex(4)}")
         write_whole(fresh, secrets.token_bytes(_KEY_BYTES))
         try:
-            if key:
+            if damaged:
                 os.rename(fresh, path)
             else:
                 os.link(fresh, path)
@@ -254,6 +262,7 @@ class FileLock:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._key = ""
         self._descriptor = -1
 
     @property
@@ -267,8 +276,19 @@ class FileLock:
         Raises:
             SpoolError: The filesystem has no locks, or the file cannot be made.
         """
-        if _key(self.path) in _HELD:
-            return False
+        key = _key(self.path)
+        with _held_lock:
+            if key in _HELD:
+                return False
+            descriptor = self._lock()
+            if descriptor < 0:
+                return False
+            self._key, self._descriptor = key, descriptor
+            _HELD.add(key)
+        return True
+
+    def _lock(self) -> int:
+        """Open the file and lock it; -1 where another process holds it."""
         try:
             descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
@@ -277,22 +297,21 @@ class FileLock:
             fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (BlockingIOError, PermissionError):
             os.close(descriptor)
-            return False
+            return -1
         except OSError as error:
             os.close(descriptor)
             raise SpoolError(
                 f"{self.path} cannot be locked ({error.strerror}): set LIVESTREAM_SPOOL to a filesystem with locks"
             ) from error
-        self._descriptor = descriptor
-        _HELD.add(_key(self.path))
-        return True
+        return descriptor
 
     def release(self) -> None:
         """Give the lock up; a second call does nothing."""
-        if self._descriptor >= 0:
-            _HELD.discard(_key(self.path))
-            os.close(self._descriptor)
-            self._descriptor = -1
+        with _held_lock:
+            if self._descriptor >= 0:
+                _HELD.discard(self._key)
+                os.close(self._descriptor)
+                self._descriptor = -1
 
     def forget(self) -> None:
         """In a forked child: let go of what only the parent holds."""
@@ -301,8 +320,12 @@ class FileLock:
 
 def is_locked(path: Path) -> bool:
     """Ask whether a living process holds the lock on a file, without taking it."""
-    if _key(path) in _HELD:
-        return True
+    key = _key(path)
+    with _held_lock:
+        return key in _HELD or _is_locked_elsewhere(path)
+
+
+def _is_locked_elsewhere(path: Path) -> bool:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except OSError:
@@ -317,6 +340,18 @@ def is_locked(path: Path) -> bool:
 
 
 _HELD: set[str] = set()
+"""The locks of this process, by path: to the kernel they are the process's, so a second thread would get them too."""
+_held_lock = threading.Lock()
+"""Held while a file is opened, locked or closed: a thread that asks for a lock must not close the file behind the back
+of one that has just taken it."""
+
+
+def _after_fork() -> None:
+    global _held_lock
+    _held_lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def _key(path: Path) -> str:

@@ -107,7 +107,7 @@ async def _connect(key: _Key) -> aiosqlite.Connection:
     connection = await aiosqlite.connect(
         reading_uri(path, immutable=immutable), uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_S
     )
-    connection.text_factory = bytes  # a flipped bit can make text of a blob, and text must be valid
+    connection.text_factory = bytes  # as in salvage.looking
     return connection
 
 

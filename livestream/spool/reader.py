@@ -174,6 +174,9 @@ async def _read_rows(connection: aiosqlite.Connection, batch: BatchBuilder) -> _
             if seal is None:
                 return _Step.WAITING
             sealed_last = stated_last(seal) or batch.last
+            if not seal.count and sealed_last > batch.last:  # recovery's word for a loss, which no delivery explains
+                batch.skip(seal.first_seq - 1, batch.gap)
+                batch.begins_late = False
             if sealed_last <= batch.last:
                 return _Step.FINISHED
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import sqlite3
 import struct
 from collections.abc import Iterable, Iterator
@@ -61,6 +62,7 @@ PUT_EVENT: Final = "INSERT OR REPLACE INTO event(seq, crc, body) VALUES (:seq, :
 
 SELECT_RANGE: Final = "SELECT crc, seq FROM event ORDER BY seq"
 
+_NUMBERED: Final = re.compile(r"([0-9]{8})\..*")
 _FULL_ERRNOS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -152,7 +154,7 @@ class _Recovery:
             if not is_sealed[number] and (own := self._survey(number, last)) is not None:
                 lasts[number] = last = max(last, own)
         frames = self._frames(max(last, cursor))
-        self._complete(lasts, frames, before, max(numbers, default=0))
+        self._complete(lasts, frames, before)
         self.last_seq = max(last, cursor, *(frame.seq for frame in frames[-1:]))
         if emitted > self.last_seq:
             self._note_loss(emitted)
@@ -174,6 +176,15 @@ class _Recovery:
         for name in _names(self._folder):
             if name.endswith(SALVAGE_SUFFIX):
                 self._finish_replacement(self._folder / name)
+        for name in _names(self._folder):
+            if _NUMBERED.fullmatch(name) and name.endswith("-wal"):
+                self._give_database(self._folder / name)
+
+    def _give_database(self, wal: Path) -> None:
+        """Put an empty segment under a WAL that lost its own: it began with the same, so the WAL completes it."""
+        path = wal.with_name(wal.name.removesuffix("-wal"))
+        if not path.exists() and not sealed_path(path).exists() and _size(wal):
+            segments.make(path)
 
     def _finish_replacement(self, made: Path) -> None:
         path = made.with_suffix(".db")
@@ -244,15 +255,21 @@ class _Recovery:
             self.quarantined.append(quarantine_file(self._spool, self._folder.name, path, str(error)))
             return []
 
-    def _complete(self, lasts: dict[int, int], frames: list[Frame], before: int, highest: int) -> None:
+    def _complete(self, lasts: dict[int, int], frames: list[Frame], before: int) -> None:
         for number, last in lasts.items():
             wanted = frames if number == max(lasts) else []
             if self._seal(number, before, wanted):
                 frames = [] if wanted else frames
             before = last
         if frames:
-            segments.make(segment_path(self._folder, highest + 1))
-            self._seal(highest + 1, before, frames)
+            self._seal(self._make_segment(), before, frames)
+
+    def _make_segment(self) -> int:
+        """Make one more segment, above every number in use: SQLite would take a stray WAL for the new one's."""
+        used = [int(match[1]) for name in _names(self._folder) if (match := _NUMBERED.fullmatch(name))]
+        number = max(used, default=0) + 1
+        segments.make(segment_path(self._folder, number))
+        return number
 
     def _seal(self, number: int, before: int, frames: list[Frame]) -> bool:
         """Seal a segment, putting frames in first; tell whether it took them (one with a seal row takes none)."""
@@ -271,9 +288,8 @@ class _Recovery:
         return is_open
 
     def _note_loss(self, emitted: int) -> None:
-        number = max(segment_numbers(self._folder), default=0) + 1
+        number = self._make_segment()
         path = segment_path(self._folder, number)
-        segments.make(path)
         with self._opened(path) as connection:
             connection.execute(INSERT_SEAL, msgspec.structs.asdict(loss_seal(self.last_seq + 1, emitted)))
             _checkpoint(connection)

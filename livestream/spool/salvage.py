@@ -17,6 +17,7 @@ import msgspec
 
 from livestream.errors import SpoolFormatError
 from livestream.spool.database import SQLITE_ERRORS, SqliteError, error_code, is_damage
+from livestream.spool.journal import checksum
 from livestream.spool.layout import FORMAT, sealed_path
 from livestream.spool.segment import Seal
 
@@ -83,7 +84,7 @@ def _loss_digest(first: int, last: int) -> int:
 
 def reading_uri(path: Path, *, immutable: bool) -> str:
     """Name a segment for SQLite: one that may still grow is read through its WAL, a sealed one as it is."""
-    return f"{path.absolute().as_uri()}?{'immutable=1' if immutable else 'mode=ro'}"
+    return f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if immutable else ''}"
 
 
 def check_format(path: Path, version: object) -> None:
@@ -106,6 +107,7 @@ def looking(path: Path) -> Iterator[sqlite3.Connection]:
     """
     uri = reading_uri(path, immutable=sealed_path(path).exists())
     with contextlib.closing(sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_S)) as connection:
+        connection.text_factory = bytes  # a flipped bit can make text of a blob, and text must be valid
         check_format(path, connection.execute("PRAGMA user_version").fetchone()[0])
         yield connection
 
@@ -141,8 +143,8 @@ def whole(path: Path) -> str | None:
     try:
         with looking(path) as connection:
             (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-            if verdict != "ok":
-                return str(verdict)
+            if verdict != b"ok":
+                return str(verdict, "utf-8", "replace")
             seal = read_seal(connection)
             (count,) = connection.execute(COUNT_ROWS).fetchone()
     except SQLITE_ERRORS as error:
@@ -178,7 +180,7 @@ def salvaged(path: Path, after: int, last: int) -> list[EventRow] | None:
 def is_intact(row: tuple[int, int, object]) -> bool:
     """Whether a row is what was stored under its number."""
     seq, crc, body = row
-    return isinstance(body, bytes) and crc32(body, seq & 0xFFFFFFFF) == crc
+    return isinstance(body, bytes) and checksum(body, seq) == crc
 
 
 def is_unusable(error: SqliteError) -> bool:

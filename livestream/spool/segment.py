@@ -103,6 +103,7 @@ class Segment:
         self.last_seq = 0
         self.count = 0
         self.digest = 0
+        self._closed = False
         self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0.2)
         try:
             if exclusive:  # WAL without shared memory: no other host could map it
@@ -165,11 +166,17 @@ class Segment:
         self.connection.execute(INSERT_SEAL, msgspec.structs.asdict(seal))
 
     def close_sealed(self) -> bool:
-        """Empty the WAL, close and mark the segment sealed; ``False`` where a reader was in the way (try again)."""
-        busy, _, _ = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        if busy:
-            return False
-        self.connection.close()
+        """Empty the WAL, close and mark the segment sealed; ``False`` where a reader was in the way (try again).
+
+        Raises:
+            OSError | sqlite3.Error: The disk takes nothing (try again).
+        """
+        if not self._closed:
+            busy, _, _ = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if busy:
+                return False
+            self.connection.close()
+            self._closed = True
         mark_sealed(self.path)
         return True
 

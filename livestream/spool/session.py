@@ -100,6 +100,7 @@ class Session:
         self._ended = False
         self._forked = options.contributor
         self._opening_lock = threading.Lock()
+        self._lost_lock = threading.Lock()
         _register(self)
         self._open()
 
@@ -112,7 +113,7 @@ class Session:
         """Accept one encoded event; ``None`` where it was refused, and counted."""
         writer = self.writer
         if writer is None and (writer := self._writer_again()) is None:
-            self._lost["spool"] = self._lost.get("spool", 0) + 1
+            self._count_lost({"spool": 1})
             return None
         seq = writer.append(payload, weight)
         if seq is not None and step is not None and self._experiment is not None:
@@ -122,8 +123,8 @@ class Session:
     def record(self, event: Event, weight: Weight, step: int | None = None) -> int | None:
         """Encode one event and accept it; one of 64 KiB or more becomes a blob."""
         payload = encode(event)
-        writer = self.writer
-        if len(payload) >= INLINE_BYTES and writer is not None:
+        writer = self.writer or self._writer_again()
+        if len(payload) >= INLINE_BYTES and writer is not None and not self._ended:
             if weight > writer.allowance:
                 writer.refuse("quota")
                 return None
@@ -136,8 +137,8 @@ class Session:
 
     def store_image(self, image: Image, content: bytes) -> Image | None:
         """Put an image's bytes in place, inline or as a blob; ``None`` where there is no room for it."""
-        writer = self.writer
-        if writer is None or writer.allowance < Weight.IMAGES:
+        writer = self.writer or self._writer_again()
+        if writer is None or self._ended or writer.allowance < Weight.IMAGES:
             return None
         if len(content) * 4 // 3 < INLINE_BYTES // 2:
             return msgspec.structs.replace(image, data=base64.b64encode(content).decode("ascii"))
@@ -152,7 +153,8 @@ class Session:
     @property
     def refused(self) -> dict[str, int]:
         """Events refused so far, by reason."""
-        counts = dict(self._lost)
+        with self._lost_lock:
+            counts = dict(self._lost)
         for reason, count in (self.writer.refused if self.writer is not None else {}).items():
             counts[reason] = counts.get(reason, 0) + count
         return counts
@@ -200,7 +202,7 @@ class Session:
             self._next_try = time.monotonic() + REOPEN_S
             try:
                 self._open_writer()
-            except (OSError, sqlite3.Error, LivestreamError) as error:
+            except (OSError, ValueError, sqlite3.Error, LivestreamError) as error:  # ValueError: a path of no encoding
                 logger.warning(
                     "livestream.spool_not_usable", extra={"spool": str(self.options.spool), "error": str(error)}
                 )
@@ -222,9 +224,10 @@ class Session:
             self._info(shared=shared, handover=handover),
             WriterOptions(mapped=mapped, durability=options.durability, quota_bytes=quota),
         )
-        for lost_reason, count in self._lost.items():
+        with self._lost_lock:
+            lost, self._lost = self._lost, {}
+        for lost_reason, count in lost.items():
             writer.refuse(lost_reason, count)
-        self._lost = {}
         caretaker = Caretaker(spool, handover, self._environ, start=options.start_daemon)
         self._helper = Helper(writer, caretaker, self._vanished)
         if self.role == "primary":
@@ -277,15 +280,19 @@ class Session:
         if writer is None:
             return
         writer.close("vanished")
-        for reason, count in writer.refused.items():
-            self._lost[reason] = self._lost.get(reason, 0) + count
+        self._count_lost(writer.refused)
         unknown = writer.seq - writer.seq_when_in_place
         if unknown:
-            self._lost["vanished"] = self._lost.get("vanished", 0) + unknown
+            self._count_lost({"vanished": unknown})
         logger.warning("livestream.spool_vanished", extra={"spool": str(writer.folder), "events": unknown})
         if self._helper is not None:
             self._helper.end()
         self._open()
+
+    def _count_lost(self, counts: Mapping[str, int]) -> None:
+        with self._lost_lock:
+            for reason, count in counts.items():
+                self._lost[reason] = self._lost.get(reason, 0) + count
 
     def after_fork(self) -> None:
         """In a forked child: the parent's writer is not ours; the first event here opens a contributor's."""
@@ -300,6 +307,7 @@ class Session:
         self._next_try = 0.0
         self._forked = True
         self._opening_lock = threading.Lock()
+        self._lost_lock = threading.Lock()
 
 
 _SESSIONS: weakref.WeakSet[Session] = weakref.WeakSet()
@@ -307,7 +315,7 @@ _registered = False
 
 
 def _register(session: Session) -> None:
-    global _registered  # noqa: PLW0603 - fork handlers are the process's, and cannot be taken back
+    global _registered
     _SESSIONS.add(session)
     if not _registered:
         _registered = True

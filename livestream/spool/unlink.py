@@ -74,10 +74,11 @@ def unlink_delivered(folder: Path, cursor: int, *, sealed_before: float | None =
         path = segment_path(folder, number)
         if not _is_due(path, numbers[place + 1 : place + 2], cursor, sealed_before):
             break
-        damage = whole(path) if path.stat().st_size else None
+        is_blank = not path.stat().st_size
+        damage = None if is_blank else whole(path)
         if damage is not None:
             quarantined += quarantine_database(folder.parent, folder.name, path, damage)
-        else:
+        elif not is_blank:
             blobs += _remove_blobs(folder, path)
         for suffix in COMPANIONS:
             path.with_name(path.name + suffix).unlink(missing_ok=True)
@@ -87,15 +88,16 @@ def unlink_delivered(folder: Path, cursor: int, *, sealed_before: float | None =
 
 
 def sweep(folder: Path) -> int:
-    """Remove what an interrupted ``unlink_delivered`` left; tell how many files. For the daemon's start."""
+    """Remove what an interrupted ``unlink_delivered`` left; tell how many files. For the daemon's start.
+
+    A seal without its segment says that the segment was delivered. Without a seal it was not: that is for recovery.
+    """
     count = 0
-    for name in sorted(os.listdir(folder)):
-        match = _REMAINS.fullmatch(name)
-        if match is None:
-            continue
+    names = sorted(os.listdir(folder))  # the seal comes last, as it must go last
+    for match in filter(None, map(_REMAINS.fullmatch, names)):
         path = segment_path(folder, int(match[1]))
-        if not path.exists() and not path.with_suffix(".salvage").exists():
-            (folder / name).unlink(missing_ok=True)
+        if not path.exists() and sealed_path(path).exists():
+            (folder / match[0]).unlink(missing_ok=True)
             count += 1
     return count
 
@@ -164,7 +166,7 @@ def _is_due(path: Path, following: list[int], cursor: int, sealed_before: float 
 
 
 def _remove_blobs(folder: Path, path: Path) -> int:
-    if not any(os.scandir(folder / BLOB_FOLDER)) if (folder / BLOB_FOLDER).is_dir() else True:
+    if not _has_blobs(folder):
         return 0
     count = 0
     for name in _blobs_of(folder, path):
@@ -173,6 +175,14 @@ def _remove_blobs(folder: Path, path: Path) -> int:
             place.unlink(missing_ok=True)
             count += 1
     return count
+
+
+def _has_blobs(folder: Path) -> bool:
+    try:
+        with os.scandir(folder / BLOB_FOLDER) as entries:
+            return next(entries, None) is not None
+    except FileNotFoundError:
+        return False
 
 
 def _blobs_of(folder: Path, path: Path) -> Iterator[str]:

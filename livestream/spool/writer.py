@@ -6,7 +6,8 @@ the journal into the open segment behind it.
 
 Three things can make ``append`` refuse, and each is counted where a SIGKILL cannot lose it (the journal's header): the
 quota, a disk that takes nothing while the journal is full, and a queue that has ended. It waits only while both halves
-of the journal are full and the helper is at work on one of them: at most ``MAX_WAIT_S``, once.
+of the journal are full and the helper is at work on one of them: at most ``MAX_WAIT_S``, and then not again before the
+helper got through.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import os
 import sqlite3
 import threading
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final, Literal
 
@@ -50,7 +51,7 @@ SEGMENT_WAL_BYTES: Final = 16 * 1024 * 1024
 
 _SMALLEST_SEGMENT_BYTES: Final = 256 * 1024
 _SMALLEST_HALF_BYTES: Final = 128 * 1024
-_SHARE_OF_FREE: Final = 64  # a journal's half, and a segment, take at most this part of what was free
+_SHARE_OF_FREE: Final = 64  # a journal's half, and a segment, take at most this part of what was free and of the quota
 
 
 class WriterOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,7 +73,8 @@ class SpoolWriter:
     def __init__(self, spool: Path, info: WriterInfo, options: WriterOptions) -> None:
         """Make the writer's folder, its journal and its first segment.
 
-        ``writer.json`` comes last: a folder without it is still being born, and readers pass it by.
+        ``writer.json`` comes last: a folder without it is still being born, and readers pass it by. Where one cannot be
+        made, nothing of it is left behind: it is tried again for as long as the disk is full.
 
         Raises:
             OSError: The folder or a file cannot be made.
@@ -82,17 +84,18 @@ class SpoolWriter:
         self.info = info
         self.options = options
         self.folder = private_folder(spool / info.uid)
-        self.seq = 0
         self.seq_when_in_place = 0
         self.allowance: Weight = Weight.IMAGES
         self.appended_bytes = 0
         self.stuck = False
         self.idle = False
+        self._committed_at_once = Weight.IMAGES if options.durability == "power" else Weight.EDGE
         self.wake = threading.Event()
         self.unsynced_blobs: list[str] = []
         self.closing: list[Segment] = []
         self.prepared: Segment | None = None
         self._closed_reason: str | None = None
+        self._stalled = False
         self._lock = threading.Lock()
         self._freed = threading.Condition(self._lock)
         self._segment_lock = threading.Lock()
@@ -100,48 +103,72 @@ class SpoolWriter:
         self._trimmed = 0
         self._number = 1
         self._file_lock = FileLock(self.folder / LOCK_FILE)
-        self._file_lock.take()
-        free = free_bytes(self.folder)
-        half_bytes = max(_SMALLEST_HALF_BYTES, min(HALF_BYTES, free // _SHARE_OF_FREE))
-        self.segment_wal_bytes = max(_SMALLEST_SEGMENT_BYTES, min(SEGMENT_WAL_BYTES, free // _SHARE_OF_FREE))
-        self._journal = Journal(self.folder / JOURNAL_FILE, mapped=options.mapped, half_bytes=half_bytes)
-        private_folder(self.folder / BLOB_FOLDER)
-        write_whole(self.folder / HEARTBEAT_FILE, b"0")
-        self._segment = self._open_segment(1)
-        write_whole(self.folder / WRITER_FILE, msgspec.json.encode(info))
-        sync_folder(self.folder)
-        sync_folder(spool)
+        with ExitStack() as undo:
+            undo.callback(_remove, self.folder)
+            undo.callback(self._file_lock.release)
+            self._file_lock.take()
+            share = min(free_bytes(self.folder), options.quota_bytes) // _SHARE_OF_FREE
+            half_bytes = max(_SMALLEST_HALF_BYTES, min(HALF_BYTES, share))
+            self.segment_wal_bytes = max(_SMALLEST_SEGMENT_BYTES, min(SEGMENT_WAL_BYTES, share))
+            self._journal = Journal(self.folder / JOURNAL_FILE, mapped=options.mapped, half_bytes=half_bytes)
+            undo.callback(self._journal.close)
+            private_folder(self.folder / BLOB_FOLDER)
+            write_whole(self.folder / HEARTBEAT_FILE, b"0")
+            self._segment = self._open_segment(1)
+            undo.callback(self._segment.connection.close)
+            write_whole(self.folder / WRITER_FILE, msgspec.json.encode(info))
+            sync_folder(self.folder)
+            sync_folder(spool)
+            undo.pop_all()
+
+    @property
+    def seq(self) -> int:
+        """The last sequence number that was accepted; 0 before the first."""
+        return self._journal.seq
 
     # -- the hot path
 
     def append(self, payload: bytes, weight: Weight = Weight.SCALARS) -> int | None:
         """Accept one encoded event; give its sequence number, or ``None`` where it was refused (and counted)."""
+        journal = self._journal
         with self._lock:
             if weight > self.allowance or self._closed_reason is not None:
                 self._refuse(self._closed_reason or "quota")
                 return None
-            if not self._journal.append(self.seq + 1, payload) and not self._append_after_wait(payload):
-                self._refuse("disk" if self.stuck else "stalled")
+            try:
+                if not journal.append(journal.seq + 1, payload) and not self._append_after_wait(payload):
+                    self._refuse(self._obstacle())
+                    return None
+            except OSError:
+                self._refuse("disk")
                 return None
-            self.seq = seq = self.seq + 1
-            self.appended_bytes += len(payload)
+            seq = journal.seq
         if self.idle:
             self.idle = False
             self.wake.set()
-        if weight is Weight.EDGE or self.options.durability == "power":
+        if weight <= self._committed_at_once:
             self.drain()
             self.sync()
         return seq
 
     def _append_after_wait(self, payload: bytes) -> bool:
+        if self.stuck or self._stalled:
+            return False
         deadline = time.monotonic() + MAX_WAIT_S
         self.idle = False
         self.wake.set()
-        while not self.stuck and (left_s := deadline - time.monotonic()) > 0:
+        while (left_s := deadline - time.monotonic()) > 0:
             self._freed.wait(left_s)
-            if self._closed_reason is None and self._journal.append(self.seq + 1, payload):
+            if self._obstacle() != "stalled":
+                return False
+            if self._journal.append(self._journal.seq + 1, payload):
                 return True
+        self._stalled = True
         return False
+
+    def _obstacle(self) -> str:
+        """Say why a full journal is not emptied."""
+        return self._closed_reason or ("disk" if self.stuck else "stalled")
 
     def _refuse(self, reason: str) -> None:
         self._refused[reason] = self._refused.get(reason, 0) + 1
@@ -199,7 +226,9 @@ class SpoolWriter:
                     return False
                 with self._lock:
                     self._journal.release()
+                    self._stalled = False
                     self._freed.notify_all()
+                self.appended_bytes += taken.end
                 self._note_unstuck()
 
     def _note_stuck(self, error: sqlite3.Error) -> None:
@@ -239,8 +268,16 @@ class SpoolWriter:
         if self.prepared is None:
             self.prepared = self._open_segment(self._number + 1)
 
-    def rotate(self) -> None:
+    @property
+    def segment_is_empty(self) -> bool:
+        """Whether sealing the open segment would give the daemon nothing."""
+        return self._segment.count == 0
+
+    def rotate(self) -> int:
         """Seal the open segment and go on in the next; ``finish_sealing`` does the slow part.
+
+        Returns:
+            The last sequence number that is in a segment with a seal; the journal may hold later ones.
 
         Raises:
             OSError | sqlite3.Error: The disk takes nothing; the open segment stays open.
@@ -249,13 +286,14 @@ class SpoolWriter:
         with self._segment_lock:
             following = self.prepared
             if following is None:
-                return
+                return self._segment.last_seq_before
             old = self._segment
             old.commit_seal()
             following.last_seq_before = max(old.last_seq, old.last_seq_before)
             self._segment, self.prepared = following, None
             self._number += 1
             self.closing.append(old)
+            return following.last_seq_before
 
     def finish_sealing(self) -> bool:
         """Checkpoint, close and mark what was rotated out; ``False`` where a reader was in the way of one."""
@@ -289,6 +327,8 @@ class SpoolWriter:
         with self._lock:
             if self._closed_reason is None:
                 self._closed_reason = reason
+                self._journal.note_closed()
+            self._freed.notify_all()
 
     def finish(self) -> bool:
         """Seal the last segment and let the lock go: the queue is complete. ``False``: come again."""
@@ -300,17 +340,18 @@ class SpoolWriter:
                 self.closing.append(self._segment)
         if not self.finish_sealing():
             return False
-        self._discard_prepared()
-        self.release()
-        return True
-
-    def _discard_prepared(self) -> None:
         if self.prepared is not None:
             self.prepared.discard()
             self.prepared = None
+        self.release()
+        return True
 
     def release(self) -> None:
         """Let the lock go: from now on the daemon may take what is left as a dead writer's."""
+        with self._segment_lock, suppress(sqlite3.Error):
+            for segment in (self._segment, self.prepared, *self.closing):
+                if segment is not None:
+                    segment.connection.close()  # an exclusive one would keep the daemon out
         with self._lock:
             self._journal.close()
         self._file_lock.release()
@@ -325,7 +366,9 @@ class SpoolWriter:
         for segment in (self._segment, self.prepared, *self.closing):
             if segment is not None:
                 ctypes.pythonapi.Py_IncRef(ctypes.py_object(segment.connection))
-        _point_to_null(self.folder)
+        with suppress(OSError):  # no /proc: then unlinked segments keep their space until the child ends
+            _point_to_null(self.folder)
+        self._journal.close()
         self._lock = threading.Lock()
         self._segment_lock = threading.Lock()
         self._file_lock.forget()
@@ -336,6 +379,12 @@ class SpoolWriter:
         segment = Segment(path, self.info.uid, exclusive=self.info.shared)
         sync_folder(self.folder)
         return segment
+
+
+def _remove(folder: Path) -> None:
+    import shutil  # noqa: PLC0415 - 2 ms that only a writer that could not be born pays
+
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _point_to_null(folder: Path) -> None:

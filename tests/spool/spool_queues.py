@@ -17,7 +17,7 @@ from livestream.spool.blobs import put_blob
 from livestream.spool.journal import Journal
 from livestream.spool.layout import BLOB_FOLDER, HEARTBEAT_FILE, JOURNAL_FILE, WRITER_FILE, segment_path
 from livestream.spool.reader import Batch, SpoolReader
-from livestream.spool.segment import INSERT_EVENT, INSERT_SEAL, Seal
+from livestream.spool.segment import INSERT_EVENT, INSERT_META, INSERT_SEAL, Seal
 
 UID = "w0123456789ab0123456789"
 HALF_BYTES = 128 * 1024
@@ -62,6 +62,7 @@ class Queue:
         segments.make(self.path(self.number))
         connection = sqlite3.connect(self.path(self.number), isolation_level=None)
         connection.execute("PRAGMA wal_autocheckpoint = 0")
+        connection.execute(INSERT_META, {"key": "writer", "value": self.folder.name})
         insert(connection, rows)
         return connection
 

@@ -253,6 +253,20 @@ async def test_a_row_whose_number_changed_moves_the_cursor_no_further_than_itsel
     assert [(first, last) for first, last, _ in ranges(batch)] == [(5, 5)]
 
 
+@pytest.mark.parametrize("number", [2, 9])
+async def test_rows_whose_order_is_damaged_are_read_one_by_one(queue: Queue, reader: SpoolReader, number: int) -> None:
+    path = queue.add_sealed(queue.rows(6))
+    content = bytearray(path.read_bytes())
+    cell = content.rfind(bytes([4, 5, 0]), 0, content.index(body_of(4)))  # number 4, a header of 5 bytes, NULL
+    content[cell] = number
+    path.write_bytes(content)
+    batch = await read_all(reader)
+    assert batch.last == 6
+    assert {1, 2, 3} <= set(seqs(batch))
+    assert all(record.event == event(record.seq) for record in batch.records)
+    assert 4 not in seqs(batch)
+
+
 @pytest.mark.parametrize("body", [b"", b"not json", b"[]", b'{"type":"later"}', b"[" * 60_000, b'{"type":"data"}'])
 async def test_bytes_that_are_no_event_are_kept_and_passed_by(queue: Queue, reader: SpoolReader, body: bytes) -> None:
     rows = queue.rows(3)
@@ -274,9 +288,23 @@ async def test_a_spilled_event_comes_whole(queue: Queue, reader: SpoolReader) ->
     assert seqs(await reader.read(2, 100_000, 10)) == [3]
 
 
+async def test_a_spilled_event_beyond_the_limit_is_not_even_opened(queue: Queue, reader: SpoolReader) -> None:
+    queue.add_sealed([(1, body_of(1)), (2, queue.spill(event(2, 200_000)))])
+    for blob in (queue.folder / "blobs").iterdir():
+        blob.unlink()
+    batch = await reader.read(0, 100_000, 10)
+    assert (seqs(batch), batch.problems, batch.more) == ([1], [], True)
+
+
+async def test_a_blob_s_name_leads_nowhere_else(queue: Queue, reader: SpoolReader) -> None:
+    os.mkfifo(queue.folder.parent / "endless")  # opening it would wait for ever
+    queue.add_sealed([(1, encode(Spilled(blob="../../endless", size=1)))])
+    assert ranges(await asyncio.wait_for(reader.read(0, 10**6, 10), 5)) == [(1, 1, "blob")]
+
+
 async def test_a_spilled_event_whose_blob_is_lost_or_changed_is_reported(queue: Queue, reader: SpoolReader) -> None:
     bodies = [queue.spill(event(seq, 100)) for seq in range(1, 4)]
-    bodies.append(encode(Spilled(blob="../../../../etc/hostname", size=1)))
+    bodies.append(encode(Spilled(blob="a" * 64, size=1)))
     bodies.append(queue.spill(queue.spill(event(9, 100))))
     bodies.append(queue.spill(b"no event"))
     queue.add_sealed([*enumerate(bodies, start=1), (7, body_of(7))])

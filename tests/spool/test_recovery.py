@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from spool_queues import HALF_BYTES, UID, Queue, body_of, event, read_all
+from spool_queues import HALF_BYTES, UID, Queue, body_of, event, read_all, seal_for
 
 from livestream.errors import SpoolFormatError
 from livestream.events import Data, Image, encode
@@ -24,6 +24,7 @@ from livestream.spool.journal import HEADER_BYTES
 from livestream.spool.layout import FORMAT, JOURNAL_FILE, LOCK_FILE, WRITER_FILE, FileLock, sealed_path
 from livestream.spool.reader import Batch, ReaderPool, SpoolReader
 from livestream.spool.recovery import Recovered, recover
+from livestream.spool.salvage import extent, whole
 from livestream.spool.segment import Seal
 from livestream.spool.unlink import Unlinked, remove_unborn, remove_writer, sweep, unlink_delivered
 
@@ -47,6 +48,10 @@ async def delivered(queue: Queue, pool: ReaderPool, after: int = 0, emitted: int
     batch = await read_all(reader, after, emitted=emitted)
     await reader.close()
     return batch
+
+
+def wal_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}-wal")
 
 
 def seqs(batch: Batch) -> list[int]:
@@ -86,14 +91,29 @@ async def test_a_segment_with_its_seal_row_only_needs_its_checkpoint(
     queue.journal(queue.rows(2))
     recovered = recover(queue.folder, shared=shared)
     assert (recovered.outcome, recovered.replayed, recovered.sealed) == ("done", 2, (1, 2))
+    assert extent(queue.path(2)).seal == seal_for([(5, body_of(5)), (6, body_of(6))])
     assert seqs(await delivered(queue, pool)) == [1, 2, 3, 4, 5, 6]
 
 
-async def test_frames_get_a_segment_of_their_own_where_none_is_open(queue: Queue, pool: ReaderPool) -> None:
-    queue.add_sealed(queue.rows(3))
+@pytest.mark.parametrize("checkpointed", [False, True])
+async def test_frames_get_a_segment_of_their_own_where_none_is_open(
+    queue: Queue, pool: ReaderPool, *, checkpointed: bool
+) -> None:
+    if checkpointed:
+        queue.add_sealed(queue.rows(3))
+    else:
+        queue.add_left_behind(queue.rows(3), sealed_row=True)
     queue.journal(queue.rows(2))
-    assert recover(queue.folder, shared=False).sealed == (2,)
+    assert recover(queue.folder, shared=False).sealed[-1:] == (2,)
     assert seqs(await delivered(queue, pool)) == [1, 2, 3, 4, 5]
+
+
+def test_a_segment_that_was_prepared_and_never_used_is_sealed_empty(queue: Queue) -> None:
+    queue.add_sealed(queue.rows(2))
+    queue.add_left_behind(queue.rows(3))
+    queue.add_left_behind([])
+    assert recover(queue.folder, shared=False).sealed == (2, 3)
+    assert extent(queue.path(3)).seal == Seal(6, 5, 0, 0)
 
 
 async def test_a_writer_that_died_before_its_first_segment_loses_nothing(queue: Queue, pool: ReaderPool) -> None:
@@ -207,12 +227,27 @@ async def test_a_damaged_segment_is_replaced_by_its_readable_rows(queue: Queue, 
     assert all(record.event == event(record.seq) for record in batch.records)
 
 
+async def test_a_segment_whose_order_is_damaged_is_replaced_as_well(queue: Queue, pool: ReaderPool) -> None:
+    path = queue.add_left_behind(queue.rows(6))
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    content = bytearray(path.read_bytes())
+    cell = content.rfind(bytes([4, 5, 0]), 0, content.index(body_of(4)))  # number 4, a header of 5 bytes, NULL
+    content[cell] = 2
+    path.write_bytes(content)
+    recovered = recover(queue.folder, shared=False)
+    assert recovered.quarantined[0].read_bytes() == bytes(content)
+    batch = await delivered(queue, pool)
+    assert batch.last == 6
+    assert [problem.first for problem in batch.problems] == [4]
+
+
 async def test_a_segment_of_noise_is_put_aside_and_what_follows_is_saved(queue: Queue, pool: ReaderPool) -> None:
     queue.add_sealed(queue.rows(10))
     path = queue.add_left_behind(queue.rows(20))
     noise = random.Random(2).randbytes(20_000)
     path.write_bytes(noise)
-    Path(f"{path}-wal").unlink()
+    wal_of(path).unlink()
     recovered = recover(queue.folder, shared=False, emitted=30)
     assert [place.read_bytes() for place in recovered.quarantined] == [noise]
     batch = await delivered(queue, pool)
@@ -256,6 +291,23 @@ async def test_a_damaged_journal_is_put_aside(queue: Queue, pool: ReaderPool) ->
     assert seqs(await delivered(queue, pool)) == [1, 2]
 
 
+async def test_a_wal_that_lost_its_database_is_read_all_the_same(queue: Queue, pool: ReaderPool) -> None:
+    queue.add_sealed(queue.rows(2))
+    queue.add_left_behind(queue.rows(300)).unlink()
+    queue.journal(queue.rows(2))
+    assert recover(queue.folder, shared=False).sealed == (2,)
+    assert seqs(await delivered(queue, pool)) == list(range(1, 305))
+
+
+async def test_a_new_segment_does_not_take_a_stray_wal_for_its_own(queue: Queue, pool: ReaderPool) -> None:
+    path = queue.add_left_behind(queue.rows(300))
+    path.unlink()
+    segments.mark_sealed(path)
+    queue.journal([(1, body_of(1)), (2, body_of(2))])
+    assert recover(queue.folder, shared=False).sealed == (2,)
+    assert seqs(await delivered(queue, pool)) == [1, 2]
+
+
 async def test_a_torn_frame_ends_the_journal(queue: Queue, pool: ReaderPool) -> None:
     queue.add_left_behind(queue.rows(2))
     path = queue.journal(queue.rows(3))
@@ -289,7 +341,7 @@ async def test_a_replacement_that_was_interrupted_is_finished(queue: Queue, pool
     with contextlib.closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     path.rename(path.with_suffix(".salvage"))
-    Path(f"{path}-wal").write_bytes(b"of the damaged one")
+    wal_of(path).write_bytes(b"of the damaged one")
     recovered = recover(queue.folder, shared=False)
     assert [place.name for place in recovered.quarantined] == ["00000001.db-wal"]
     assert seqs(await delivered(queue, pool)) == [1, 2, 3]
@@ -303,7 +355,7 @@ def test_a_full_disk_is_told_and_nothing_is_lost_by_it(queue: Queue) -> None:
         "resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY));"
         "print(recover(Path(sys.argv[1]), shared=False).outcome)"
     )
-    for limit in (0, 4096, 120_000, 150_000):
+    for limit in (4096, 20_000, 120_000, 150_000):
         answer = subprocess.run(
             [sys.executable, "-c", script, str(queue.folder), str(limit)], capture_output=True, text=True, check=True
         )
@@ -364,6 +416,74 @@ async def test_a_recovery_that_is_killed_again_and_again_loses_nothing(
         assert batch.last == 1850, where
         assert sum(problem.count for problem in batch.problems) <= lost, where
         assert all(record.event == event(record.seq) for record in batch.records), where
+
+
+_WRITE = """
+import random, sys, threading
+from pathlib import Path
+from livestream.events import Data, Experiment, encode
+from livestream.spool.layout import WriterInfo
+from livestream.spool.writer import SpoolWriter, WriterOptions
+
+chance = random.Random(int(sys.argv[3]))
+info = WriterInfo(uid=sys.argv[2], version="0", host="h", pid=0, boot_id="b", process_start=0.0, role="primary",
+                  experiment=Experiment(repo_url="r", baseline_sha="0" * 40, name="n"), directory="dvclive")
+writer = SpoolWriter(Path(sys.argv[1]), info, WriterOptions(quota_bytes=10**9))
+
+def help_it():
+    while True:
+        writer.drain()
+        if chance.random() < 0.1:
+            writer.rotate()
+            if chance.random() < 0.7:
+                writer.finish_sealing()
+
+threading.Thread(target=help_it, daemon=True).start()
+print("ready", flush=True)
+sys.stdin.readline()
+while True:
+    seq = writer.seq + 1
+    assert writer.append(encode(Data(time=float(seq), step=seq, metrics={"loss": seq / 8}))) == seq
+    sys.stdout.write(f"{seq}\\n")
+    sys.stdout.flush()
+"""
+
+
+def _write_and_kill(spool: Path, seed: int) -> int:
+    """Run a writer with its helper thread, kill it, and tell the last number that it reported as accepted."""
+    spool.mkdir()
+    process = subprocess.Popen(
+        [sys.executable, "-c", _WRITE, str(spool), UID, str(seed)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout.readline() == "ready\n"
+        process.stdin.write("\n")
+        process.stdin.flush()
+        time.sleep(random.Random(seed).random() * 0.15)
+        process.kill()
+        accepted = [line for line in process.stdout.read().splitlines(keepends=True) if line.endswith("\n")]
+    return int(accepted[-1]) if accepted else 0
+
+
+@pytest.mark.crash
+async def test_what_a_killed_writer_accepted_is_all_there(tmp_path: Path, pool: ReaderPool) -> None:
+    for round_number in range(ROUNDS):
+        spool, seed = tmp_path / f"spool{round_number}", SEED * 1000 + round_number
+        last = _write_and_kill(spool, seed)
+        recovered = recover(spool / UID, shared=False)
+        assert recovered.outcome == "done", f"seed {seed}"
+        batch = await read_all(SpoolReader(spool / UID, pool, shared=True))
+        await pool.forget(spool / UID)
+        assert batch.problems == [], f"seed {seed}"
+        assert [record.event for record in batch.records] == [event(seq) for seq in range(1, batch.last + 1)]
+        assert batch.last == recovered.last_seq >= last, f"seed {seed}"
+        unlink_delivered(spool / UID, batch.last)
+        assert remove_writer(spool / UID, batch.last)
 
 
 # -- unlinking
@@ -441,6 +561,16 @@ def test_a_segment_whose_rows_were_cut_off_goes_to_quarantine(queue: Queue) -> N
     rows = queue.rows(4)
     queue.add_sealed(rows[:2], Seal(1, 4, 4, 0))
     assert [path.name for path in unlink_delivered(queue.folder, 4).quarantined] == ["00000001.db"]
+
+
+def test_damage_that_sqlite_does_not_see_as_such_is_no_reason_to_stop(queue: Queue) -> None:
+    path = queue.add_sealed(queue.rows(2))
+    with queue.opened(1) as connection:
+        connection.execute("UPDATE event SET body = CAST(x'ff' AS TEXT) WHERE seq = 2")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert extent(path).last == 1
+    assert whole(path) is None
+    assert unlink_delivered(queue.folder, 2).segments == (1,)
 
 
 _UNLINK = (

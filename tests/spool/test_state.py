@@ -626,3 +626,28 @@ def test_the_books_balance_after_every_story(story: list[tuple[int, int, bool]])
 def _temporary_folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as name:
         yield Path(name)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE experiment SET name = CAST(x'ff' AS TEXT)",
+        "UPDATE experiment SET state = 5",
+        "UPDATE writer SET refused = 'nonsense'",
+        "UPDATE writer SET role = 'neither'",
+        "UPDATE plan SET profile = 1.5",
+        "UPDATE dead SET blobs = '[1]' WHERE id = 1",
+        "UPDATE target SET state = x'ff'",
+    ],
+)
+def test_a_state_whose_rows_make_no_sense_is_met_at_the_start(path: Path, sql: str) -> None:
+    state, _ = State.open(path, shared=False)
+    fill(state)
+    state.set_plan(PlanRow(writer="w1", first=7, last=8, parts=1))
+    state.put_target(TargetRow(url="u", fingerprint="f", state="open"))
+    state.close()
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        assert connection.execute(sql).rowcount == 1
+    state, replaced = State.open(path, shared=False)
+    assert replaced is not None
+    state.close()

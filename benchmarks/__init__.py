@@ -1,0 +1,1 @@
+"""What livestream costs, measured beside what it is compared with; see README.md."""

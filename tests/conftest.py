@@ -1,0 +1,61 @@
+"""What every test gets: an environment that holds nothing of the machine's, and a spool of its own."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from livestream.config import VARIABLES
+from livestream.options import PARENT_RUN
+
+ROOT = Path(__file__).resolve().parent.parent
+
+_KEPT = {"PATH", "HOME", "GIT_DIR", "GIT_WORK_TREE"}
+_CLEARED = {variable.name for variable in VARIABLES} - _KEPT | {PARENT_RUN}
+_CLEARED_PREFIXES = ("DVC_", "STUDIO_", "SLURM_", "OMPI_", "PMI", "TORCHELASTIC_")
+
+
+@pytest.fixture(autouse=True)
+def clean_environment() -> Iterator[None]:
+    """Take out what decides about runs; nothing that a test sets or ``init`` leaves reaches the next one.
+
+    LIVESTREAM_CI and LIVESTREAM_CRASH_* steer the tests themselves, and stay.
+    """
+    before = dict(os.environ)
+    with tempfile.TemporaryDirectory(prefix="livestream-home-") as home:
+        for name in before:
+            if name in _CLEARED or name.startswith(_CLEARED_PREFIXES):
+                del os.environ[name]
+        os.environ.update(_away_from_the_user(Path(home)))
+        os.environ["LIVESTREAM_SIGNALS"] = "off"
+        yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+def _away_from_the_user(home: Path) -> dict[str, str]:
+    folders = {"XDG_CONFIG_HOME": home / "config", "XDG_STATE_HOME": home / "state", "XDG_CONFIG_DIRS": home / "system"}
+    return {name: str(folder) for name, folder in folders.items()} | {"LIVESTREAM_DAEMON": "off"}
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Path:
+    """A spool's path; the folder is made by whoever opens it."""
+    return tmp_path / "spool"
+
+
+@pytest.fixture
+def environ(spool: Path, tmp_path: Path) -> dict[str, str]:
+    """The whole environment for a subprocess that trains: this spool, no daemon, this checkout."""
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}",
+        "PYTHONUNBUFFERED": "1",
+        "LIVESTREAM_SPOOL": str(spool),
+        "LIVESTREAM_DAEMON": "off",
+    }
