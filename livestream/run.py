@@ -190,12 +190,14 @@ class Run:
             if not self._options.settings.end_wait_s:  # else the process's exit waits for delivery
                 ending.unwatch(self)
             try:
-                if session.role == "primary":
-                    session.record(Done(time=time.time(), errors=self._problems), Weight.EDGE)
-                session.end()
+                said_all = session.role != "primary" or self._say_done(session)
+                session.end(said_all=said_all)
             except Exception as error:  # noqa: BLE001 - trouble of ours never stops a training
                 self._note_trouble(error)
         return None if wait_s is None else wait_for_delivery(session, wait_s)
+
+    def _say_done(self, session: Session) -> bool:
+        return session.record(Done(time=time.time(), errors=self._problems), Weight.EDGE) is not None
 
     def __enter__(self) -> Self:
         """Give the run."""

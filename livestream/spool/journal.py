@@ -40,7 +40,7 @@ FRAME: Final = struct.Struct("<IIQ")  # length of the payload, crc32(payload, se
 FRAME_BYTES: Final = FRAME.size
 _put_head: Final = FRAME.pack_into
 
-REASONS: Final = ("quota", "disk", "stalled", "vanished", "spool", "closed")
+REASONS: Final = ("quota", "disk", "stalled", "vanished", "spool", "closed", "reentrant")
 """Why an event was refused, in the order of the header's counters."""
 
 _HEAD: Final = struct.Struct("<8sQ")  # magic, bytes of a half

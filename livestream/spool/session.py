@@ -164,16 +164,19 @@ class Session:
         if self.writer is not None:
             self.writer.note_signal(number)
 
-    def end(self) -> None:
+    def end(self, *, said_all: bool = True) -> None:
         """Accept nothing more and let the helper seal the queue; returns in milliseconds.
 
         Only a token that has not reached a daemon yet is waited for, ``INTRODUCTION_WAIT_S`` at most.
+
+        Args:
+            said_all: Where the experiment's end could not be recorded, the daemon tells it as that of a dead writer.
         """
         if self._ended:
             return
         self._ended = True
         if self.writer is not None and self._helper is not None:
-            self.writer.close()
+            self.writer.close(said_all=said_all)
             self._helper.introduced.wait(INTRODUCTION_WAIT_S)
             self._helper.end()
         if self._experiment is not None:

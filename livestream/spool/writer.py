@@ -18,7 +18,8 @@ import os
 import sqlite3
 import threading
 import time
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final, Literal
 
@@ -96,9 +97,11 @@ class SpoolWriter:
         self.prepared: Segment | None = None
         self._closed_reason: str | None = None
         self._stalled = False
-        self._lock = threading.Lock()
+        self._inside = False
+        self._draining = False
+        self._lock = threading.RLock()  # a signal's handler that emits meets its own thread's lock: see `_inside`
         self._freed = threading.Condition(self._lock)
-        self._segment_lock = threading.Lock()
+        self._segment_lock = threading.RLock()
         self._refused: dict[str, int] = {}
         self._trimmed = 0
         self._number = 1
@@ -132,9 +135,10 @@ class SpoolWriter:
         """Accept one encoded event; give its sequence number, or ``None`` where it was refused (and counted)."""
         journal = self._journal
         with self._lock:
-            if weight > self.allowance or self._closed_reason is not None:
-                self._refuse(self._closed_reason or "quota")
+            if weight > self.allowance or self._closed_reason is not None or self._inside:
+                self._refuse(self._why_not())
                 return None
+            self._inside = True
             try:
                 if not journal.append(journal.seq + 1, payload) and not self._append_after_wait(payload):
                     self._refuse(self._obstacle())
@@ -142,6 +146,8 @@ class SpoolWriter:
             except OSError:
                 self._refuse("disk")
                 return None
+            finally:
+                self._inside = False
             seq = journal.seq
         if self.idle:
             self.idle = False
@@ -158,13 +164,19 @@ class SpoolWriter:
         self.idle = False
         self.wake.set()
         while (left_s := deadline - time.monotonic()) > 0:
+            self._inside = False  # other threads may come in meanwhile
             self._freed.wait(left_s)
+            self._inside = True
             if self._obstacle() != "stalled":
                 return False
             if self._journal.append(self._journal.seq + 1, payload):
                 return True
         self._stalled = True
         return False
+
+    def _why_not(self) -> str:
+        """Say why an event is not taken at all: ``reentrant`` is a signal's handler that interrupted its own thread."""
+        return "reentrant" if self._inside else self._closed_reason or "quota"
 
     def _obstacle(self) -> str:
         """Say why a full journal is not emptied."""
@@ -214,22 +226,41 @@ class SpoolWriter:
     def drain(self) -> bool:
         """Move what the journal holds into the segment; ``False`` where the disk would not take it (it stays)."""
         with self._segment_lock:
-            while True:
-                with self._lock:
-                    taken = None if self._closed_reason == "vanished" else self._journal.take()
-                if taken is None:
-                    return True
-                try:
-                    self._segment.insert(taken, self._journal.content(taken))
-                except sqlite3.Error as error:
-                    self._note_stuck(error)
-                    return False
-                with self._lock:
-                    self._journal.release()
-                    self._stalled = False
-                    self._freed.notify_all()
-                self.appended_bytes += taken.end
-                self._note_unstuck()
+            if self._draining:  # as `_inside`: the drain that was interrupted goes on
+                return True
+            self._draining = True
+            try:
+                return self._drain()
+            finally:
+                self._draining = False
+
+    def _drain(self) -> bool:
+        while True:
+            with self._alone():
+                taken = None if self._closed_reason == "vanished" else self._journal.take()
+            if taken is None:
+                return True
+            try:
+                self._segment.insert(taken, self._journal.content(taken))
+            except sqlite3.Error as error:
+                self._note_stuck(error)
+                return False
+            with self._alone():
+                self._journal.release()
+                self._stalled = False
+                self._freed.notify_all()
+            self.appended_bytes += taken.end
+            self._note_unstuck()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Hold the lock against other threads, and against this thread's own signal handlers."""
+        with self._lock:
+            self._inside = True
+            try:
+                yield
+            finally:
+                self._inside = False
 
     def _note_stuck(self, error: sqlite3.Error) -> None:
         if not self.stuck:
@@ -322,12 +353,18 @@ class SpoolWriter:
 
     # -- the end
 
-    def close(self, reason: str = "closed") -> None:
-        """Accept nothing more; what was accepted stays and is moved on by the helper, or by the daemon."""
+    def close(self, reason: str = "closed", *, said_all: bool = True) -> None:
+        """Accept nothing more; what was accepted stays and is moved on by the helper, or by the daemon.
+
+        Args:
+            reason: Counted for what comes after.
+            said_all: The writer ends by its own will; otherwise the daemon tells its end as that of a dead one.
+        """
         with self._lock:
             if self._closed_reason is None:
                 self._closed_reason = reason
-                self._journal.note_closed()
+                if said_all:
+                    self._journal.note_closed()
             self._freed.notify_all()
 
     def finish(self) -> bool:
@@ -369,8 +406,8 @@ class SpoolWriter:
         with suppress(OSError):  # no /proc: then unlinked segments keep their space until the child ends
             _point_to_null(self.folder)
         self._journal.close()
-        self._lock = threading.Lock()
-        self._segment_lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._segment_lock = threading.RLock()
         self._file_lock.forget()
 
     def _open_segment(self, number: int) -> Segment:
