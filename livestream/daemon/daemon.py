@@ -199,6 +199,7 @@ class Daemon:
             if names is None:
                 last_full = now
             if self._is_over(roster, now, began):
+                await roster.clear_up()
                 return
             with suppress(TimeoutError):
                 async with asyncio.timeout(max(0.0, tick_s - (now - last_full))):

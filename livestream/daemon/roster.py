@@ -214,6 +214,13 @@ class Roster:
             entry.gone = True
             await self._shared.books.do(lambda books: books.mark_gone(entry.uid, self._shared.wall()))
 
+    async def clear_up(self) -> None:
+        """Remove the folders of the writers that are through: for a daemon that ends."""
+        for entry in list(self.entries):
+            if entry.finished:
+                with self._containing(entry.uid):
+                    await self._clear_up(entry, self._shared.clock())
+
     async def _forget(self, entry: Entry) -> None:
         """Close the segments that may go."""
         for number in segment_numbers(entry.folder):

@@ -56,7 +56,7 @@ class Scene:
         ended.emit(images={"e.png": {"noise": 90_000}}, step=ENDED_STEPS)
         ended.order("end")
         self.ended = stage.folders()[0].name
-        until(lambda: (stage.folders()[0] / "00000001.sealed").exists(), "its segment is sealed")
+        until((stage.folders()[0] / "00000001.sealed").exists, "its segment is sealed")
         ended.leave()
         killed = stage.train("killed")
         killed.emit(images={"k.png": {"noise": 90_000}}, step=0)
@@ -95,7 +95,7 @@ class Scene:
         """Give what arrived of a training, repeats left out."""
         for key, experiment in self.stage.ledger.experiments.items():
             if key.name == name and any(path.endswith(f"/{name}.tsv") for path in experiment.counts):
-                return list(dict.fromkeys(experiment.values(name)))  # type: ignore[arg-type]
+                return list(dict.fromkeys(experiment.values(name)))
         return []
 
 
@@ -112,8 +112,9 @@ KILLED: Final = [(step, step + 0.5) for step in range(KILLED_STEPS)] + [
 
 
 def _harm(folder: Path, pattern: str, harm: str) -> None:
-    (path,) = list(folder.glob(pattern))[:1] or [None]
-    assert path is not None, f"{pattern} is not there to be harmed"
+    paths = sorted(folder.glob(pattern))
+    assert paths, f"{pattern} is not there to be harmed"
+    path = paths[0]
     dice = random.Random(f"{SEED} {pattern} {harm}")
     print(f"LIVESTREAM_CRASH_SEED={SEED}")
     content = path.read_bytes()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from email.utils import formatdate
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,10 @@ def _everything(_body: JsonObject, _headers: object) -> bool:
 
 def _has(name: str, body: JsonObject) -> bool:
     return any(path.endswith(f"/{name}.tsv") for path in body.get("plots", {}))
+
+
+def _is_held_by(stage: Stage, status: str) -> bool:
+    return f"({status}" in stage.await_studio_held()
 
 
 HOLDS = {
@@ -58,7 +63,7 @@ def test_no_answer_of_a_wrong_address_costs_data_each_holds_the_studio_and_says_
         stage.studio.clear_script()
         rule = stage.studio.rule(_everything, answer)
         stage.ask("sync")
-        until(lambda said=status: f"({said}" in stage.await_studio_held(), f"held because of {status}")
+        until(partial(_is_held_by, stage, status), f"held because of {status}")
         assert rule.hits == 1, status  # one look, and then patience
         reason = stage.await_studio_held()
         if "Location" in answer.headers:
