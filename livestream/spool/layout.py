@@ -194,6 +194,13 @@ def write_whole(path: Path, content: bytes) -> None:
         raise
 
 
+def discard_folder(folder: Path) -> None:
+    """Remove a folder of ours and all in it, as far as that is possible."""
+    import shutil  # noqa: PLC0415 - 2 ms that only a writer that could not be born pays
+
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

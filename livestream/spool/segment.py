@@ -187,6 +187,18 @@ class Segment:
             Path(f"{self.path}{suffix}").unlink(missing_ok=True)
 
 
+def begin(path: Path, uid: str, *, exclusive: bool) -> Segment:
+    """Make a segment and open it for writing.
+
+    Raises:
+        OSError | sqlite3.Error: The disk takes nothing.
+    """
+    make(path)
+    segment = Segment(path, uid, exclusive=exclusive)
+    sync_folder(path.parent)
+    return segment
+
+
 def mark_sealed(path: Path) -> None:
     """Put ``N.sealed`` beside a segment that is checkpointed and closed."""
     write_whole(sealed_path(path), b"")

@@ -12,7 +12,6 @@ helper got through.
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import os
 import sqlite3
@@ -27,6 +26,7 @@ import msgspec
 
 from livestream.spool import segment as segments
 from livestream.spool.blobs import put_blob, sync_blob
+from livestream.spool.forking import disown
 from livestream.spool.journal import HALF_BYTES, Journal
 from livestream.spool.layout import (
     BLOB_FOLDER,
@@ -36,11 +36,13 @@ from livestream.spool.layout import (
     WRITER_FILE,
     FileLock,
     WriterInfo,
+    discard_folder,
     private_folder,
     segment_path,
     sync_folder,
     write_whole,
 )
+from livestream.spool.losses import Losses
 from livestream.spool.quota import Weight, free_bytes
 from livestream.spool.segment import Segment
 
@@ -102,12 +104,10 @@ class SpoolWriter:
         self._lock = threading.RLock()  # a signal's handler that emits meets its own thread's lock: see `_inside`
         self._freed = threading.Condition(self._lock)
         self._segment_lock = threading.RLock()
-        self._refused: dict[str, int] = {}
-        self._trimmed = 0
         self._number = 1
         self._file_lock = FileLock(self.folder / LOCK_FILE)
         with ExitStack() as undo:
-            undo.callback(_remove, self.folder)
+            undo.callback(discard_folder, self.folder)
             undo.callback(self._file_lock.release)
             self._file_lock.take()
             share = min(free_bytes(self.folder), options.quota_bytes) // _SHARE_OF_FREE
@@ -115,9 +115,10 @@ class SpoolWriter:
             self.segment_wal_bytes = max(_SMALLEST_SEGMENT_BYTES, min(SEGMENT_WAL_BYTES, share))
             self._journal = Journal(self.folder / JOURNAL_FILE, mapped=options.mapped, half_bytes=half_bytes)
             undo.callback(self._journal.close)
+            self._losses = Losses(self._journal, self.folder)
             private_folder(self.folder / BLOB_FOLDER)
             write_whole(self.folder / HEARTBEAT_FILE, b"0")
-            self._segment = self._open_segment(1)
+            self._segment = segments.begin(segment_path(self.folder, 1), info.uid, exclusive=info.shared)
             undo.callback(self._segment.connection.close)
             write_whole(self.folder / WRITER_FILE, msgspec.json.encode(info))
             sync_folder(self.folder)
@@ -136,15 +137,15 @@ class SpoolWriter:
         journal = self._journal
         with self._lock:
             if weight > self.allowance or self._closed_reason is not None or self._inside:
-                self._refuse(self._why_not())
+                self._losses.refuse(self._why_not())
                 return None
             self._inside = True
             try:
                 if not journal.append(journal.seq + 1, payload) and not self._append_after_wait(payload):
-                    self._refuse(self._obstacle())
+                    self._losses.refuse(self._obstacle())
                     return None
             except OSError:
-                self._refuse("disk")
+                self._losses.refuse("disk")
                 return None
             finally:
                 self._inside = False
@@ -182,29 +183,21 @@ class SpoolWriter:
         """Say why a full journal is not emptied."""
         return self._closed_reason or ("disk" if self.stuck else "stalled")
 
-    def _refuse(self, reason: str) -> None:
-        self._refused[reason] = self._refused.get(reason, 0) + 1
-        self._journal.count_refused(reason, self._refused[reason])
-        if self._refused[reason] == 1:
-            logger.warning("livestream.event_refused", extra={"reason": reason, "spool": str(self.folder)})
-
     def refuse(self, reason: str, count: int = 1) -> None:
         """Count events that were lost before they reached this writer."""
         with self._lock:
-            self._refused[reason] = self._refused.get(reason, 0) + count
-            self._journal.count_refused(reason, self._refused[reason])
+            self._losses.refuse(reason, count)
 
     def trim(self) -> None:
         """Count one event that is stored without its images."""
         with self._lock:
-            self._trimmed += 1
-            self._journal.count_trimmed(self._trimmed)
+            self._losses.trim()
 
     @property
     def refused(self) -> dict[str, int]:
         """Events refused so far, by reason."""
         with self._lock:
-            return dict(self._refused)
+            return self._losses.refused
 
     def put_blob(self, content: bytes | memoryview) -> str | None:
         """Store a large payload beside the segments; ``None`` where the disk takes none."""
@@ -297,7 +290,8 @@ class SpoolWriter:
     def prepare(self) -> None:
         """Make the next segment ahead of its need."""
         if self.prepared is None:
-            self.prepared = self._open_segment(self._number + 1)
+            path = segment_path(self.folder, self._number + 1)
+            self.prepared = segments.begin(path, self.info.uid, exclusive=self.info.shared)
 
     @property
     def segment_is_empty(self) -> bool:
@@ -394,46 +388,10 @@ class SpoolWriter:
         self._file_lock.release()
 
     def abandon(self) -> None:
-        """In a forked child: let go of the parent's queue without touching it.
-
-        SQLite must never close these connections here: a child that did checkpointed and deleted its parent's WAL. So
-        they are kept for ever, their descriptors lead to ``/dev/null`` (unlinked segments would keep their space), and
-        locks that another thread of the parent may have held are made anew.
-        """
-        for segment in (self._segment, self.prepared, *self.closing):
-            if segment is not None:
-                ctypes.pythonapi.Py_IncRef(ctypes.py_object(segment.connection))
-        with suppress(OSError):  # no /proc: then unlinked segments keep their space until the child ends
-            _point_to_null(self.folder)
+        """In a forked child: let go of the parent's queue; locks that another thread of it may hold are made anew."""
+        held = (self._segment, self.prepared, *self.closing)
+        disown([segment.connection for segment in held if segment is not None], self.folder)
         self._journal.close()
         self._lock = threading.RLock()
         self._segment_lock = threading.RLock()
         self._file_lock.forget()
-
-    def _open_segment(self, number: int) -> Segment:
-        path = segment_path(self.folder, number)
-        segments.make(path)
-        segment = Segment(path, self.info.uid, exclusive=self.info.shared)
-        sync_folder(self.folder)
-        return segment
-
-
-def _remove(folder: Path) -> None:
-    import shutil  # noqa: PLC0415 - 2 ms that only a writer that could not be born pays
-
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def _point_to_null(folder: Path) -> None:
-    prefix = os.path.realpath(folder) + "/"
-    null = os.open(os.devnull, os.O_RDWR)
-    try:
-        for name in os.listdir("/proc/self/fd"):
-            try:
-                target = os.readlink(f"/proc/self/fd/{name}")
-            except OSError:
-                continue
-            if target.startswith(prefix) and ".db" in target:
-                os.dup2(null, int(name), inheritable=False)
-    finally:
-        os.close(null)

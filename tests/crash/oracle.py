@@ -19,7 +19,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from stage import Process, Stage, until
+from processes import Process, until
+from stage import Stage
 
 from livestream.events import Experiment
 from livestream.testing import Entry, FakeStudio

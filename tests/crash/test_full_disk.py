@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from oracle import Dice, Storms, judge
-from stage import Stage, until
+from processes import until
+from stage import Stage
 
 pytestmark = [pytest.mark.crash, pytest.mark.timeout(300)]
 

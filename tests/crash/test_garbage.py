@@ -14,7 +14,8 @@ from typing import Final, TypeAlias
 
 import pytest
 from oracle import SEED
-from stage import Stage, until
+from processes import until
+from stage import Stage
 
 from livestream.testing import Ledger
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 from oracle import ROUNDS, Dice, Storms, judge
-from stage import Process, Profile, Stage, until
+from processes import Process, until
+from stage import Profile, Stage
 
 from livestream.testing import Answer
 

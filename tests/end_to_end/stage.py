@@ -17,12 +17,13 @@ import subprocess
 import sys
 import tempfile
 import textwrap
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, Self, TypeAlias
+
+from processes import BOUND_S, Process, Training, command_of, until
 
 from livestream.errors import SpoolError
 from livestream.events import Json
@@ -36,113 +37,8 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 TRAINING: Final = Path(__file__).with_name("training.py")
 REPO_URL: Final = "git@example.com:team/project.git"
 BASELINE: Final = "a" * 40
-BOUND_S: Final = float(os.environ.get("LIVESTREAM_BOUND_S", "40"))
 
 Profile: TypeAlias = Literal["stock", "livestream"]
-
-
-def until(condition: Callable[[], object], what: str, bound_s: float = BOUND_S) -> None:
-    """Wait until a condition holds."""
-    deadline = time.monotonic() + bound_s
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {bound_s:g} s: {what}")
-        time.sleep(0.01)
-
-
-def command_of(pid: int) -> str:
-    """Give a process's command line; empty where there is no such process, or it is a zombie."""
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-    except OSError:
-        return ""
-
-
-class Process:
-    """A process of this test's own."""
-
-    def __init__(self, popen: subprocess.Popen[str], errors: Path) -> None:
-        self.popen = popen
-        self.errors = errors
-        self.pid = popen.pid
-
-    @property
-    def running(self) -> bool:
-        return self.popen.poll() is None
-
-    def signal(self, number: signal.Signals) -> None:
-        self.popen.send_signal(number)
-
-    def kill(self) -> None:
-        """SIGKILL, and wait until the kernel is done with it."""
-        self.popen.kill()
-        self.popen.wait()
-        self._close()
-
-    def wait(self, bound_s: float = BOUND_S) -> int:
-        """Wait for its own end; give its exit code."""
-        code = self.popen.wait(bound_s)
-        self._close()
-        return code
-
-    def said(self) -> str:
-        """Give what it wrote to stderr."""
-        return self.errors.read_text(errors="replace")
-
-    def _close(self) -> None:
-        for stream in (self.popen.stdin, self.popen.stdout):
-            if stream is not None:
-                with suppress(OSError):
-                    stream.close()
-
-
-class Training(Process):
-    """A training that obeys."""
-
-    def order(self, name: str, order: Json = None) -> Any:
-        """Have one thing done; give the answer.
-
-        Raises:
-            EOFError: It ended instead of answering.
-        """
-        self.tell(name, order)
-        return self.answer()
-
-    def tell(self, name: str, order: Json = None) -> None:
-        assert self.popen.stdin is not None
-        self.popen.stdin.write(json.dumps({name: order}) + "\n")
-        self.popen.stdin.flush()
-
-    def answer(self) -> Any:
-        assert self.popen.stdout is not None
-        line = self.popen.stdout.readline()
-        if not line:
-            raise EOFError(f"the training ended with {self.popen.wait(BOUND_S)}: {self.said()[-2000:]}")
-        return json.loads(line)
-
-    def emit(self, metrics: dict[str, Json] | None = None, **news: Json) -> int:
-        """Emit one event; it has to be accepted."""
-        seq = self.order("emit", {"metrics": metrics, **news} if metrics is not None else news)
-        assert type(seq) is int, self.said()
-        return seq
-
-    def emit_many(self, name: str, values: Sequence[float], first_step: int = 0) -> list[int]:
-        """Emit one metric at consecutive steps."""
-        orders = [{"metrics": {name: value}, "step": first_step + place} for place, value in enumerate(values)]
-        seqs: list[int] = self.order("emit_many", orders)
-        assert None not in seqs
-        return seqs
-
-    def finish(self) -> None:
-        """End the run and the process."""
-        self.order("end")
-        self.leave()
-
-    def leave(self) -> int:
-        """Let the process come to its end without a word to livestream."""
-        assert self.popen.stdin is not None
-        self.popen.stdin.close()
-        return self.wait()
 
 
 class Stage:

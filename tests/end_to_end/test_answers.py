@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from stage import Stage, until
+from processes import until
+from stage import Stage
 
 from livestream.events import JsonObject
 from livestream.testing import Answer

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from stage import Stage, command_of, until
+from processes import command_of, until
+from stage import Stage
 
 from livestream.testing import Answer
 

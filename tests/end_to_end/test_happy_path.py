@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from stage import Stage, until
+from processes import until
+from stage import Stage
 
 
 @pytest.fixture(params=["stock", "livestream"])

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from dvc_studio_client.schema import SCHEMAS_BY_TYPE
-from stage import Stage, until
+from processes import until
+from stage import Stage
 
 from livestream.testing import FakeStudio
 

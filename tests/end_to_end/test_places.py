@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from stage import Stage, until
+from processes import until
+from stage import Stage
 
 from livestream.testing import DEFAULT_TOKEN, Answer, FakeStudio
 
