@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
@@ -71,10 +70,6 @@ def spool_folder(environ: Mapping[str, str], cwd: Path | None = None) -> Path:
         home = home_folder(environ) if named == "~" or named.startswith("~/") else None
         place = home / named[2:] if home else Path(named)
         return place if place.is_absolute() else (cwd or Path.cwd()) / place
-    if not sys.platform.startswith("linux"):
-        import platformdirs  # noqa: PLC0415 - 10 ms, and on Linux it is no more than the rule below
-
-        return platformdirs.user_state_path("livestream", appauthor=False) / "spool"
     state = xdg_folder(environ, "XDG_STATE_HOME", ".local/state")
     if state is None:
         raise ConfigError("LIVESTREAM_SPOOL is not set and the user has no home; accepted: a folder to write to")
