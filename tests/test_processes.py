@@ -152,7 +152,7 @@ def test_children_that_fork_while_threads_emit_all_get_through(spool: Path, envi
             if run.emit({"thread": thread}):
                 counts[thread] += 1
             time.sleep(0.0005)
-    threads = [threading.Thread(target=emit, args=[thread]) for thread in range(2)]
+    threads = [threading.Thread(target=emit, args=[thread], daemon=True) for thread in range(2)]
     for thread in threads:
         thread.start()
     children = []

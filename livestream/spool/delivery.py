@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+from livestream.spool.forking import gate
 from livestream.spool.launch import ask_daemon, is_served
 from livestream.spool.layout import STATE_FILE
 from livestream.spool.session import Session
@@ -42,13 +44,8 @@ def wait_for_delivery(session: Session, wait_s: float) -> int:
 def cursor_of(spool: Path, uid: str) -> int:
     """Read the last sequence number of a writer that the Studio acknowledged (or that is a dead letter)."""
     try:
-        connection = sqlite3.connect(f"file:{spool / STATE_FILE}?mode=ro", uri=True, timeout=1.0)
+        with gate, closing(sqlite3.connect(f"file:{spool / STATE_FILE}?mode=ro", uri=True, timeout=1.0)) as connection:
+            row = connection.execute(SELECT_CURSOR, {"uid": uid}).fetchone()
     except sqlite3.Error:
         return 0
-    try:
-        row = connection.execute(SELECT_CURSOR, {"uid": uid}).fetchone()
-    except sqlite3.Error:
-        return 0
-    finally:
-        connection.close()
     return 0 if row is None else int(row[0])

@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import struct
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -23,6 +24,7 @@ from zlib import crc32
 import msgspec
 import orjson
 
+from livestream.spool.forking import gate
 from livestream.spool.journal import Taken
 from livestream.spool.layout import FORMAT, sealed_path, sync_folder, write_whole
 
@@ -70,15 +72,12 @@ def chain(digest: int, crc: int) -> int:
 @cache
 def _template() -> bytes:
     """Build an empty segment: schema in place, WAL mode set in the file's header (bytes 18 and 19)."""
-    connection = sqlite3.connect(":memory:")
-    try:
+    with gate, closing(sqlite3.connect(":memory:")) as connection:
         connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {FORMAT}")
         connection.executescript(SCHEMA)
         content = bytearray(connection.serialize())
-    finally:
-        connection.close()
     content[18] = content[19] = 2
     return bytes(content)
 
@@ -104,20 +103,24 @@ class Segment:
         self.count = 0
         self.digest = 0
         self._closed = False
-        self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0.2)
-        try:
-            if exclusive:  # WAL without shared memory: no other host could map it
-                self.connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-            self.connection.execute("PRAGMA synchronous = NORMAL")
-            self.connection.execute("PRAGMA wal_autocheckpoint = 0")
-            self.connection.execute("PRAGMA trusted_schema = OFF")
-            self.connection.execute("BEGIN IMMEDIATE")
-            for key, value in (("format", str(FORMAT)), ("writer", uid), ("number", path.stem)):
-                self.connection.execute(INSERT_META, {"key": key, "value": value})
-            self.connection.execute("COMMIT")
-        except sqlite3.Error:
-            self.connection.close()
-            raise
+        with gate:
+            self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0.2)
+            try:
+                self._commit_meta(uid, exclusive=exclusive)
+            except sqlite3.Error:
+                self.connection.close()
+                raise
+
+    def _commit_meta(self, uid: str, *, exclusive: bool) -> None:
+        if exclusive:  # WAL without shared memory: no other host could map it
+            self.connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        self.connection.execute("PRAGMA synchronous = NORMAL")
+        self.connection.execute("PRAGMA wal_autocheckpoint = 0")
+        self.connection.execute("PRAGMA trusted_schema = OFF")
+        self.connection.execute("BEGIN IMMEDIATE")
+        for key, value in (("format", str(FORMAT)), ("writer", uid), ("number", self.path.stem)):
+            self.connection.execute(INSERT_META, {"key": key, "value": value})
+        self.connection.execute("COMMIT")
 
     def insert(self, taken: Taken, content: bytes) -> None:
         """Commit a half of the journal; all of it or nothing.
@@ -126,7 +129,8 @@ class Segment:
             sqlite3.Error: Nothing was stored.
         """
         frames = orjson.dumps(taken.index).decode("ascii")
-        self.connection.execute(INSERT_BATCH, {"content": content, "frames": frames})
+        with gate:
+            self.connection.execute(INSERT_BATCH, {"content": content, "frames": frames})
         self._count(taken)
 
     def _count(self, taken: Taken) -> None:
@@ -163,7 +167,8 @@ class Segment:
         """
         first = self.first_seq if self.first_seq is not None else self.last_seq_before + 1
         seal = Seal(first, max(self.last_seq, self.last_seq_before), self.count, self.digest)
-        self.connection.execute(INSERT_SEAL, msgspec.structs.asdict(seal))
+        with gate:
+            self.connection.execute(INSERT_SEAL, msgspec.structs.asdict(seal))
 
     def close_sealed(self) -> bool:
         """Empty the WAL, close and mark the segment sealed; ``False`` where a reader was in the way (try again).
@@ -172,17 +177,23 @@ class Segment:
             OSError | sqlite3.Error: The disk takes nothing (try again).
         """
         if not self._closed:
-            busy, _, _ = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            with gate:
+                busy, _, _ = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             if busy:
                 return False
-            self.connection.close()
+            self.close()
             self._closed = True
         mark_sealed(self.path)
         return True
 
+    def close(self) -> None:
+        """Let go of the file; a second call does nothing."""
+        with gate:
+            self.connection.close()
+
     def discard(self) -> None:
         """Remove a segment that was prepared and never used."""
-        self.connection.close()
+        self.close()
         for suffix in ("", "-wal", "-shm"):
             Path(f"{self.path}{suffix}").unlink(missing_ok=True)
 

@@ -119,7 +119,7 @@ class SpoolWriter:
             private_folder(self.folder / BLOB_FOLDER)
             write_whole(self.folder / HEARTBEAT_FILE, b"0")
             self._segment = segments.begin(segment_path(self.folder, 1), info.uid, exclusive=info.shared)
-            undo.callback(self._segment.connection.close)
+            undo.callback(self._segment.close)
             write_whole(self.folder / WRITER_FILE, msgspec.json.encode(info))
             sync_folder(self.folder)
             sync_folder(spool)
@@ -382,7 +382,7 @@ class SpoolWriter:
         with self._segment_lock, suppress(sqlite3.Error):
             for segment in (self._segment, self.prepared, *self.closing):
                 if segment is not None:
-                    segment.connection.close()  # an exclusive one would keep the daemon out
+                    segment.close()  # an exclusive one would keep the daemon out
         with self._lock:
             self._journal.close()
         self._file_lock.release()

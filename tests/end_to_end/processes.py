@@ -54,19 +54,20 @@ class Process:
         """SIGKILL, and wait until the kernel is done with it."""
         self.popen.kill()
         self.popen.wait()
-        self._close()
+        self.close()
 
     def wait(self, bound_s: float = BOUND_S) -> int:
         """Wait for its own end; give its exit code."""
         code = self.popen.wait(bound_s)
-        self._close()
+        self.close()
         return code
 
     def said(self) -> str:
         """Give what it wrote to stderr."""
         return self.errors.read_text(errors="replace")
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Close its pipes."""
         for stream in (self.popen.stdin, self.popen.stdout):
             if stream is not None:
                 with suppress(OSError):

@@ -67,6 +67,7 @@ class Stage:
                 with suppress(OSError):
                     process.signal(signal.SIGCONT)
                 process.kill()
+            process.close()
         self.end_foreign_daemon(signal.SIGKILL)
         for studio in self._studios:
             studio.close()
