@@ -67,7 +67,7 @@ def parent_run(environ: Mapping[str, str] = os.environ) -> ParentRun | None:
         return None
     try:
         return msgspec.json.decode(said, type=ParentRun)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return None
 
 

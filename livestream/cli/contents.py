@@ -153,7 +153,7 @@ def _measure_rows(connection: sqlite3.Connection, after: int) -> int:
 def _blob_bytes(body: bytes) -> int:
     try:
         event = decode(body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return 0
     if isinstance(event, Spilled):
         return event.size
@@ -166,7 +166,7 @@ def _time(folder: Path, body: bytes) -> float | None:
     try:
         event = decode(body)
         return blob_path(folder, event.blob).stat().st_mtime if isinstance(event, Spilled) else event.time
-    except (msgspec.DecodeError, TypeError, OSError):
+    except (msgspec.DecodeError, UnicodeDecodeError, TypeError, OSError):
         return None
 
 
@@ -218,7 +218,7 @@ def event_of(body: bytes, read: Blobs) -> Event:
             event = decode(read(event.blob))
         if isinstance(event, Spilled):
             raise CorruptSpoolError("a spilled event leads to another")
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise CorruptSpoolError(f"it is no event: {error}") from error
     except OSError as error:
         raise CorruptSpoolError(f"its blob cannot be read: {error.strerror}") from error

@@ -260,7 +260,7 @@ class _Check:
                 if not blob_path(self._folder, event.blob).exists():
                     return
                 event = event_of(body, self._read)
-        except (msgspec.DecodeError, CorruptSpoolError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, CorruptSpoolError) as error:
             self._found(number, str(error), seq)
             return
         if isinstance(event, Data):
