@@ -12,6 +12,7 @@ import math
 from typing import Final
 
 from livestream.client.schema import Path, place
+from livestream.content import type_name
 from livestream.events import Json
 
 MAX_LEVELS: Final = 200
@@ -51,7 +52,7 @@ def plain(value: Json, path: Path = ()) -> Json:
         return {_key(key, path): plain(item, (*path, key)) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item, (*path, number)) for number, item in enumerate(value)]
-    raise NotJsonError(path, f"{_kind(value)} cannot be sent as JSON")
+    raise NotJsonError(path, f"{type_name(value)} cannot be sent as JSON")
 
 
 def _text(value: str, path: Path) -> str:
@@ -83,9 +84,4 @@ def _key(key: Json, path: Path) -> str:
         return _CONSTANT_KEYS[key]
     if isinstance(key, int):
         return str(_integer(key, path))
-    raise NotJsonError(path, f"a key that is {_kind(key)} cannot be sent as JSON")
-
-
-def _kind(value: Json) -> str:
-    kind = type(value)
-    return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    raise NotJsonError(path, f"a key that is {type_name(key)} cannot be sent as JSON")

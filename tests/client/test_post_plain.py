@@ -5,7 +5,7 @@ import math
 from collections import namedtuple
 from collections.abc import Callable
 from enum import Enum, IntEnum
-from pathlib import PurePosixPath
+from fractions import Fraction
 
 import msgspec
 import numpy as np
@@ -106,7 +106,7 @@ def itself() -> Json:
         (lambda: {"a": np.float32(1)}, "numpy.float32 cannot be sent as JSON @ data['a']"),
         (lambda: {"a": np.zeros(2)}, "numpy.ndarray cannot be sent as JSON @ data['a']"),
         (lambda: {"a": b"x"}, "bytes cannot be sent as JSON @ data['a']"),
-        (lambda: {PurePosixPath("p"): 1}, "a key that is pathlib.PurePosixPath cannot be sent as JSON @ data"),
+        (lambda: {Fraction(1): 1}, "a key that is fractions.Fraction cannot be sent as JSON @ data"),
         (lambda: {"a": "\ud800"}, "text with lone surrogates cannot be sent as JSON @ data['a']"),
         (lambda: {"\ud800": 1}, "text with lone surrogates cannot be sent as JSON @ data['\\ud800']"),
         (lambda: {"a": 10**5000}, "a whole number of that many digits cannot be sent @ data['a']"),
