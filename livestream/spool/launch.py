@@ -12,7 +12,6 @@ import logging
 import os
 import socket
 import sys
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -214,13 +213,3 @@ class Caretaker:
             return CHECK_S
         young = self._started_at is None or now - self._started_at < _STARTING_S
         return _INTRODUCE_AGAIN_S if young and not self.introduced else CHECK_S
-
-
-def wait_for_daemon(spool: Path, timeout_s: float) -> bool:
-    """Wait until a daemon answers on its socket."""
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        if ask_daemon(spool, {"op": "ping"}) is not None:
-            return True
-        time.sleep(0.02)
-    return False
