@@ -15,6 +15,7 @@ from training_cases import bodies, data, events, eventually, info, only_queue, q
 import livestream
 from livestream.errors import ConfigError, InvalidEventError
 from livestream.events import Data, Done, Plot, Start
+from livestream.files import write_whole
 from livestream.run import Run
 from livestream.spool import layout
 from livestream.spool.blobs import read_blob
@@ -306,7 +307,7 @@ def test_at_the_quota_images_go_first_then_plots_then_scalars_and_never_start_an
     quota = 2**30
     os.environ["LIVESTREAM_QUOTA_BYTES"] = str(quota)
     told = Published(pid=1, host="", version="", socket="", spool_bytes=int(share * quota), updated=time.time())
-    layout.write_whole(layout.private_folder(spool) / layout.PUBLISHED_FILE, msgspec.json.encode(told))
+    write_whole(layout.private_folder(spool) / layout.PUBLISHED_FILE, msgspec.json.encode(told))
     run = begin()
     assert run._session is not None
     writer = run._session.writer

@@ -14,8 +14,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
+from livestream.files import write_whole
 from livestream.spool.database import StateFullError
-from livestream.spool.layout import BALLAST_FILE, STATE_FILE, write_whole
+from livestream.spool.layout import BALLAST_FILE, STATE_FILE
 from livestream.spool.quota import free_bytes
 from livestream.spool.state import State
 

@@ -28,6 +28,7 @@ from livestream.daemon.vault import Vault
 from livestream.daemon.watcher import watch
 from livestream.errors import SpoolBusyError
 from livestream.events import JsonObject
+from livestream.files import write_whole
 from livestream.sinks.studio import StudioSink, Timeouts
 from livestream.spool import filesystem
 from livestream.spool.dead_blobs import drop_dead_blobs
@@ -40,7 +41,6 @@ from livestream.spool.layout import (
     folder_bytes,
     private_folder,
     spool_key,
-    write_whole,
 )
 
 logger = logging.getLogger("livestream.daemon")

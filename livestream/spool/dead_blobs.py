@@ -12,8 +12,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from livestream.errors import CorruptSpoolError
+from livestream.files import sync_folder, write_whole
 from livestream.spool.blobs import blob_path
-from livestream.spool.layout import DEAD_FOLDER, private_folder, sync_folder, write_whole
+from livestream.spool.layout import DEAD_FOLDER, private_folder
 
 
 def keep_dead_blobs(folder: Path, names: Iterable[str]) -> tuple[str, ...]:

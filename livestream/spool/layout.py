@@ -18,7 +18,6 @@ import fcntl
 import os
 import secrets
 import socket
-import stat
 import struct
 import threading
 import time
@@ -29,8 +28,10 @@ from typing import Final, Literal
 
 import msgspec
 
+from livestream import files
 from livestream.errors import CorruptSpoolError, SpoolError, SpoolFormatError
 from livestream.events import Experiment
+from livestream.files import write_whole
 
 FORMAT: Final = 1
 """The spool's format. A reader leaves a writer with a higher one alone."""
@@ -155,43 +156,15 @@ def boot_id() -> str:
 
 
 def private_folder(path: Path) -> Path:
-    """Make a folder that only its owner can enter.
+    """Make a folder of the spool, which only its owner can enter.
 
     Raises:
         SpoolError: It cannot be made, or it is somebody else's, or everybody's as ``/tmp`` is.
     """
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        status = path.stat()
-    except OSError as error:
-        raise SpoolError(f"cannot make the folder {path}: {error.strerror}") from error
-    if status.st_uid != os.getuid():
-        raise SpoolError(
-            f"{path} belongs to another user (uid {status.st_uid}): set LIVESTREAM_SPOOL to a folder of yours"
-        )
-    if status.st_mode & stat.S_ISVTX:
-        raise SpoolError(f"{path} is a folder for everybody: set LIVESTREAM_SPOOL to a folder of yours in it")
-    if status.st_mode & 0o077:
-        path.chmod(0o700)
-    return path
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Put a file in place so that a reader, and a power cut, finds all of it or none of it."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        try:
-            remaining = memoryview(content)
-            while remaining:
-                remaining = remaining[os.write(descriptor, remaining) :]
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        os.rename(temporary, path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
+        return files.private_folder(path)
+    except files.FolderError as error:
+        raise SpoolError(f"{error}; LIVESTREAM_SPOOL names the spool's folder") from error
 
 
 def discard_folder(folder: Path) -> None:
@@ -199,15 +172,6 @@ def discard_folder(folder: Path) -> None:
     import shutil  # noqa: PLC0415 - 2 ms that only a writer that could not be born pays
 
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def read_writer_info(folder: Path) -> WriterInfo | None:

@@ -11,7 +11,8 @@ import os
 from pathlib import Path
 from typing import Final
 
-from livestream.spool.layout import QUARANTINE_FOLDER, private_folder, sync_folder, write_whole
+from livestream.files import sync_folder, write_whole
+from livestream.spool.layout import QUARANTINE_FOLDER, private_folder
 
 COMPANIONS: Final = ("", "-wal", "-shm", "-journal")
 """What SQLite keeps beside a database, the database first: a half-moved one is known by its absence."""

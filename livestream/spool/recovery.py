@@ -28,6 +28,7 @@ from zlib import crc32
 import msgspec
 
 from livestream.errors import CorruptSpoolError, SpoolError
+from livestream.files import sync_folder
 from livestream.spool import segment as segments
 from livestream.spool.database import SQLITE_ERRORS, error_code, is_busy, is_damage, is_full, translate
 from livestream.spool.journal import Frame, read_frames
@@ -39,7 +40,6 @@ from livestream.spool.layout import (
     sealed_path,
     segment_numbers,
     segment_path,
-    sync_folder,
 )
 from livestream.spool.quarantine import COMPANIONS, quarantine_database, quarantine_file
 from livestream.spool.salvage import COUNT_ROWS, check_format, extent, loss_seal, read_seal, salvaged

@@ -24,9 +24,10 @@ from zlib import crc32
 import msgspec
 import orjson
 
+from livestream.files import sync_folder, write_whole
 from livestream.spool.forking import gate
 from livestream.spool.journal import Taken
-from livestream.spool.layout import FORMAT, sealed_path, sync_folder, write_whole
+from livestream.spool.layout import FORMAT, sealed_path
 
 APPLICATION_ID: Final = 0x4C495645
 PAGE_BYTES: Final = 4096

@@ -18,6 +18,7 @@ from typing import Final, Literal
 import msgspec
 
 from livestream.errors import CorruptSpoolError, SpoolError
+from livestream.files import sync_folder
 from livestream.spool.blobs import blob_path
 from livestream.spool.journal import read_frames
 from livestream.spool.layout import (
@@ -31,7 +32,6 @@ from livestream.spool.layout import (
     sealed_path,
     segment_numbers,
     segment_path,
-    sync_folder,
 )
 from livestream.spool.quarantine import COMPANIONS, quarantine_database, quarantine_file
 from livestream.spool.salvage import extent, looking, whole

@@ -24,6 +24,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from livestream.files import sync_folder, write_whole
 from livestream.spool import segment as segments
 from livestream.spool.blobs import put_blob, sync_blob
 from livestream.spool.forking import disown
@@ -39,8 +40,6 @@ from livestream.spool.layout import (
     discard_folder,
     private_folder,
     segment_path,
-    sync_folder,
-    write_whole,
 )
 from livestream.spool.losses import Losses
 from livestream.spool.quota import Weight, free_bytes

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from training_cases import bodies, eventually, payload, rows, seal, small_disk, use_up, writer_info
 
+from livestream.files import write_whole
 from livestream.spool import layout
 from livestream.spool.helper import Helper
 from livestream.spool.launch import Caretaker
@@ -67,7 +68,7 @@ def publish(spool: Path, spool_bytes: int, age_s: float = 0.0) -> None:
     """Write what a daemon publishes."""
     told = Published(pid=1, host="h", version="1", socket="", spool_bytes=spool_bytes, updated=time.time() - age_s)
     layout.private_folder(spool)
-    layout.write_whole(spool / layout.PUBLISHED_FILE, msgspec.json.encode(told))
+    write_whole(spool / layout.PUBLISHED_FILE, msgspec.json.encode(told))
 
 
 def test_events_are_moved_within_moments_also_after_a_long_silence(keep: Callable[..., Kept]) -> None:

@@ -17,6 +17,7 @@ import pytest
 from training_cases import eventually, line, start
 
 from livestream.errors import SpoolError
+from livestream.files import write_whole
 from livestream.spool import layout
 from livestream.spool.launch import (
     CHECK_S,
@@ -115,7 +116,7 @@ class Answering:
 
 def publish(spool: Path, **changes: object) -> None:
     told = Published(pid=1, host="h", version="1", socket="", spool_bytes=0, updated=time.time())
-    layout.write_whole(spool / layout.PUBLISHED_FILE, msgspec.json.encode(msgspec.structs.replace(told, **changes)))
+    write_whole(spool / layout.PUBLISHED_FILE, msgspec.json.encode(msgspec.structs.replace(told, **changes)))
 
 
 @pytest.fixture

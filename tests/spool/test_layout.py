@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from training_cases import line, small_disk, start, succeed, writer_info
+from training_cases import line, start, succeed, writer_info
 
 from livestream.errors import CorruptSpoolError, SpoolError, SpoolFormatError
 from livestream.spool import layout
@@ -217,39 +217,6 @@ def test_a_folder_below_a_file_is_a_spool_error(name: str, tmp_path: Path) -> No
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(SpoolError, match="cannot make"):
         layout.private_folder(tmp_path / name)
-
-
-def test_a_file_is_put_in_place_whole_or_not_at_all(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    layout.write_whole(path, b"first")
-    seen: set[bytes] = set()
-    over = threading.Event()
-
-    def read() -> None:
-        while not over.is_set():
-            seen.add(path.read_bytes())
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    contents = [bytes([65 + number]) * 100_000 for number in range(20)]
-    for content in contents:
-        layout.write_whole(path, content)
-    over.set()
-    reader.join()
-
-    assert seen <= {b"first", *contents}
-    assert os.listdir(tmp_path) == ["file"]
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-
-
-def test_a_file_for_which_there_is_no_space_leaves_the_old_one_and_nothing_else() -> None:
-    with small_disk("64k") as disk:
-        layout.write_whole(disk / "file", b"old")
-        with pytest.raises(OSError, match="No space"):
-            layout.write_whole(disk / "file", b"n" * 100_000)
-
-        assert (disk / "file").read_bytes() == b"old"
-        assert os.listdir(disk) == ["file"]
 
 
 def test_names_of_writers_sort_by_age_and_are_told_from_all_else(tmp_path: Path) -> None:
