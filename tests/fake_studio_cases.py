@@ -17,6 +17,11 @@ def body(kind: str = "data", **fields: Any) -> dict[str, Any]:
     return {**base, **({"step": 1} if kind == "data" else {}), **fields}
 
 
+def beat(**fields: Any) -> dict[str, Any]:
+    base = {"repo_url": "r", "baseline_sha": "a" * 40, "name": "run", "writer": "w1"}
+    return {**base, "rows": 0, "bytes": 0, "oldest_s": 0.0, "losses": {}, **fields}
+
+
 def loss(*rows: tuple[int, float]) -> dict[str, Any]:
     return {SERIES: {"data": [{"step": step, "loss": value} for step, value in rows]}}
 

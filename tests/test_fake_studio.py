@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import orjson
 import pytest
-from fake_studio_cases import SERIES, ask, body, loss, post
+from fake_studio_cases import SERIES, ask, beat, body, loss, post
 
 from livestream.events import Experiment
 from livestream.testing import DEFAULT_TOKEN, Answer, Backlog, FakeStudio
@@ -225,6 +225,52 @@ class TestTheLivestreamProfile:
             "heartbeats": False,
         }
         assert ask(studio, "GET", "/api/live/capabilities", Authorization="token no")[0] == 401
+
+    def test_keeps_heartbeats_where_it_asks_for_them(self) -> None:
+        with FakeStudio("livestream", heartbeat_s=2.5) as studio:
+            said = orjson.loads(ask(studio, "GET", "/api/live/capabilities")[1])
+            assert (said["heartbeats"], said["heartbeat_s"]) == (True, 2.5)
+            beats = [beat(writer="w1"), beat(writer="w2", rows=7, bytes=900, oldest_s=1.5, losses={"quota": 3})]
+            assert ask(studio, "POST", "/api/live/beats", orjson.dumps({"beats": beats})) == (200, b"{}")
+
+            first, second = studio.ledger.beats
+            assert first.experiment == second.experiment == Experiment(repo_url="r", baseline_sha="a" * 40, name="run")
+            assert (first.writer, first.rows, first.losses) == ("w1", 0, {})
+            assert (second.rows, second.bytes, second.oldest_s, second.losses) == (7, 900, 1.5, {"quota": 3})
+            assert [entry.path for entry in studio.ledger.others][-1] == "/api/live/beats"
+            assert studio.ledger.requests == ()
+            assert studio.ledger.violations == []
+
+            studio.script_beats(Answer.error(503))
+            assert ask(studio, "POST", "/api/live/beats", orjson.dumps({"beats": beats}))[0] == 503
+            assert ask(studio, "POST", "/api/live/beats", b"{}", Authorization="token no")[0] == 401
+            assert len(studio.ledger.beats) == 2
+
+    @pytest.mark.parametrize(
+        ("content", "problem"),
+        [
+            (b"[]", "array"),
+            (b"{", "truncated"),
+            (b'{"beats": []}', "beats"),
+            (orjson.dumps({"beats": [beat()] * 1001}), "1000"),
+            (orjson.dumps({"beats": [beat(rows=-1)]}), "$.beats[0].rows"),
+            (orjson.dumps({"beats": [beat(baseline_sha="x")]}), "$.beats[0].baseline_sha"),
+            (orjson.dumps({"beats": [beat(oldest_s="1")]}), "$.beats[0].oldest_s"),
+            (orjson.dumps({"beats": [beat(losses=None)]}), "$.beats[0].losses"),
+            (orjson.dumps({"beats": [beat(token="t")]}), "token"),
+        ],
+    )
+    def test_names_what_is_wrong_with_heartbeats(self, content: bytes, problem: str) -> None:
+        with FakeStudio("livestream", heartbeat_s=15.0) as studio:
+            assert ask(studio, "POST", "/api/live/beats", content)[0] == 400
+            (violation,) = studio.ledger.violations
+            assert problem in violation
+            assert studio.ledger.beats == ()
+
+    def test_that_never_asked_for_heartbeats_calls_them_a_violation(self, studio: FakeStudio) -> None:
+        assert ask(studio, "POST", "/api/live/beats", orjson.dumps({"beats": [beat()]}))[0] == 404
+        assert len(studio.ledger.violations) == 1
+        assert studio.ledger.beats == ()
 
     def test_moves_a_writers_mark_only_when_all_parts_are_in(self, studio: FakeStudio) -> None:
         for part in (1, 3):

@@ -65,6 +65,8 @@ class Account:
         await self._shared.books.do(lambda books: books.acknowledge(acknowledgement))
         entry.delivered += acknowledgement.delivered
         entry.dead += lost
+        if cursor > entry.cursor:
+            entry.oldest = None  # it is dealt with; the next glance knows the next one's age
         entry.cursor = cursor
         entry.emitted = max(entry.emitted, cursor)
         entry.clear_suspects()

@@ -19,6 +19,7 @@ from typing import Final
 import msgspec
 
 from livestream._version import __version__
+from livestream.daemon.beats import Beats
 from livestream.daemon.bookkeeper import Bookkeeper
 from livestream.daemon.control import ControlServer, socket_path
 from livestream.daemon.lane import Lane
@@ -155,13 +156,17 @@ class Daemon:
         await control.open()
         await self._publish(control)
         logger.info("livestream.daemon_started", extra={"spool": str(self._spool), "pid": os.getpid()})
+        beats = Beats(shared, roster.lanes.values, orphan_after_s=self._options.orphan_after_s)
+        beating = asyncio.create_task(beats.run())
         watching = asyncio.create_task(watch(self._spool, self._on_news, self._stop))
         try:
             await self._loop(roster, control)
         finally:
             self._stop.set()
+            beating.cancel()
             await control.close()
             await self._end_lanes(roster)
+            await asyncio.gather(beating, return_exceptions=True)
             watching.cancel()
             with suppress(asyncio.CancelledError):
                 await watching

@@ -10,7 +10,9 @@ import os
 from pathlib import Path
 from typing import Final
 
-from livestream.events import Problem
+import msgspec
+
+from livestream.events import Problem, Record
 from livestream.spool.journal import Counters, read_counters
 from livestream.spool.layout import (
     JOURNAL_FILE,
@@ -31,6 +33,14 @@ Signature = tuple[tuple[str, int, int], ...]
 _NEWS: Final = (".db", ".db-wal", ".sealed")
 _SIGTERM: Final = 15
 _SIGNALS: Final = {_SIGTERM: "SIGTERM"}
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """A writer's events that wait on this node; ``bytes`` is estimated by those that were read last."""
+
+    rows: int
+    bytes: int
+    oldest_s: float
 
 
 class Entry:
@@ -98,6 +108,22 @@ class Entry:
     def queued(self) -> int:
         """Events known to be in it and not dealt with."""
         return max(0, self.emitted - self.cursor)
+
+    def waiting(self, now: float, behind: Record | None = None) -> Waiting:
+        """Say what waits; ``now`` is in seconds since the epoch.
+
+        Args:
+            behind: Only what comes after this event; the age is at most what is said then, for that is this event's.
+        """
+        rows = self.queued if behind is None else max(0, self.emitted - behind.seq)
+        oldest = self.oldest if behind is None else behind.event.time
+        oldest_s = max(0.0, now - oldest) if rows and oldest is not None else 0.0
+        return Waiting(rows, int(rows * self.bytes_per_event), oldest_s)
+
+    def losses(self) -> dict[str, int]:
+        """Count what its writer refused, by reason, and trimmed."""
+        counters = self.counters()
+        return {**counters.refused, **({"trimmed": counters.trimmed} if counters.trimmed else {})}
 
     def is_alive(self, now: float, orphan_after_s: float) -> bool:
         """Whether its writer lives; ``now`` is the daemon's own monotonic clock."""

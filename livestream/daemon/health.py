@@ -94,6 +94,11 @@ class Studio:
         return self._refused and self.blocked_s > 0
 
     @property
+    def is_well(self) -> bool:
+        """Whether nothing speaks against a request: its last answer was good, and no wait or hold is in force."""
+        return not self._failing and self.held is None and self.blocked_s == 0
+
+    @property
     def blocked_s(self) -> float:
         """How long nobody may send: a wait, or a hold until it is probed."""
         return max(0.0, self.not_before - self._clock())

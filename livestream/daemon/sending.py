@@ -191,21 +191,18 @@ class Sender:
         body = await body_of(shipment, part)
         headers = {}
         if capabilities.advertised and shipment.update.first > 0:  # a start that nobody emitted has no number
-            headers = headers_for(shipment.update, part.index + 1, part.count, self._facts(this.entry))
+            headers = headers_for(shipment.update, part.index + 1, part.count, self._facts(this))
         request = Request(body=body, headers=headers, compress="gzip" in capabilities.compression)
         outcome = await self._shared.sink.send(this.studio.destination.target, request)
         self._shared.counts.requests += 1
         self._shared.counts.bytes_sent += len(body)
         return outcome
 
-    def _facts(self, entry: Entry) -> dict[str, str]:
-        counters = entry.counters()
+    def _facts(self, this: Round) -> dict[str, str]:
+        waiting, losses = this.entry.waiting(self._shared.wall(), this.records[-1]), this.entry.losses()
         facts = {}
-        if entry.queued:
-            oldest_s = 0.0 if entry.oldest is None else max(0.0, self._shared.wall() - entry.oldest)
-            size = int(entry.queued * entry.bytes_per_event)
-            facts["Livestream-Backlog"] = f"{entry.queued},{size},{oldest_s:.0f}"
-        losses = {**counters.refused, **({"trimmed": counters.trimmed} if counters.trimmed else {})}
+        if waiting.rows:
+            facts["Livestream-Backlog"] = f"{waiting.rows},{waiting.bytes},{waiting.oldest_s:.0f}"
         if losses:
             facts["Livestream-Losses"] = ",".join(f"{reason}={count}" for reason, count in sorted(losses.items()))
         return facts

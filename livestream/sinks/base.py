@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
 from livestream.pipeline.chunk import Limits
 from livestream.pipeline.decide import Outcome
 from livestream.pipeline.update import Profile
+
+HEARTBEAT_S: Final = 15.0
+"""Between two heartbeats, unless the Studio asks for others."""
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +57,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
         profile: What it makes of a body.
         compression: Content encodings that it takes, as far as we speak them: ``("gzip",)`` or none.
         heartbeats: It wants to hear from writers between updates.
+        heartbeat_s: How often.
         advertised: It answered as livestream's extension asks, so the extension's headers are welcome.
     """
 
@@ -61,6 +65,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     profile: Profile = Profile()
     compression: tuple[str, ...] = ()
     heartbeats: bool = False
+    heartbeat_s: float = HEARTBEAT_S
     advertised: bool = False
 
 
@@ -72,6 +77,9 @@ class Sink(Protocol):
 
     async def capabilities(self, target: Target) -> Capabilities | Outcome:
         """Ask what the Studio takes; an `Outcome` where it could not be asked."""
+
+    async def beat(self, target: Target, request: Request) -> Outcome:
+        """Tell which writers live, and say what came of it. Nothing follows from it for their data."""
 
     async def close(self) -> None:
         """Give up connections; calls in flight end with errors."""

@@ -28,13 +28,14 @@ from yarl import URL
 from livestream.pipeline.chunk import Limits
 from livestream.pipeline.decide import Outcome, Throttled, Unauthorized, Unavailable, classify
 from livestream.pipeline.update import Profile
-from livestream.sinks.base import Capabilities, Request, Target
+from livestream.sinks.base import HEARTBEAT_S, Capabilities, Request, Target
 from livestream.sinks.failures import describe
 from livestream.sinks.network import CA_VARIABLES, NOT_ASKED, SettingError, address_of, authorities, proxy_for
 from livestream.sinks.upload import Upload, open_socket
 
 MAX_ANSWER_BYTES = 65_536  # a Studio answers in one line; an error page needs no more to be known as one
 MIN_LIMIT_BYTES = 1_024  # a Studio that advertises less is mistaken, and would make everything a dead letter
+MIN_HEARTBEAT_S, MAX_HEARTBEAT_S = 1.0, 300.0  # a Studio that asks for others is mistaken, and would cost the node
 _KEEP_ALIVE_S = 55.0  # below the 60 s after which common servers and balancers close
 _DNS_CACHE_S = 60
 _GZIP_LEVEL = 1  # JSON shrinks to a fifth at once; level 6 costs three times as much for a tenth less
@@ -64,6 +65,7 @@ class _Advertised(msgspec.Struct):
     live_plots: bool = False
     idempotency: bool = False
     heartbeats: bool = False
+    heartbeat_s: float = HEARTBEAT_S
 
 
 class _Call(msgspec.Struct, frozen=True):
@@ -124,12 +126,12 @@ class StudioSink:
     async def send(self, target: Target, request: Request) -> Outcome:
         """Post one body to the target's ``api/live`` and say what came of it; see `Sink`."""
         address = address_of(target)
-        if not isinstance(address, URL):
-            return address
-        payload, encoding = await _pack(request)
-        headers = {**request.headers, **encoding, "Content-Type": "application/json"}
-        reply = await self._ask(target, _Call("POST", address, headers, payload))
-        return self._classify(reply) if isinstance(reply, _Reply) else reply
+        return await self._post(target, address, request) if isinstance(address, URL) else address
+
+    async def beat(self, target: Target, request: Request) -> Outcome:
+        """Post one body of heartbeats to the target's ``api/live/beats``; see `Sink`."""
+        address = address_of(target)
+        return await self._post(target, address / "beats", request) if isinstance(address, URL) else address
 
     async def capabilities(self, target: Target) -> Capabilities | Outcome:
         """Ask what the Studio takes.
@@ -149,6 +151,12 @@ class StudioSink:
         if isinstance(outcome, Unavailable | Throttled) or reply.status == 401:
             return outcome
         return _capabilities(reply.body) if reply.status == 200 else Capabilities()
+
+    async def _post(self, target: Target, address: URL, request: Request) -> Outcome:
+        payload, encoding = await _pack(request)
+        headers = {**request.headers, **encoding, "Content-Type": "application/json"}
+        reply = await self._ask(target, _Call("POST", address, headers, payload))
+        return self._classify(reply) if isinstance(reply, _Reply) else reply
 
     def _classify(self, reply: _Reply) -> Outcome:
         return classify(reply.status, reply.headers, reply.body, now_epoch=self._clock())
@@ -309,5 +317,6 @@ def _capabilities(body: bytes) -> Capabilities:
         profile=Profile(image_history=said.image_history, live_plots=said.live_plots, idempotent=said.idempotency),
         compression=tuple(name for name in said.compression if name == "gzip"),
         heartbeats=said.heartbeats,
+        heartbeat_s=min(MAX_HEARTBEAT_S, max(MIN_HEARTBEAT_S, said.heartbeat_s)),
         advertised=True,
     )

@@ -75,7 +75,7 @@ def inspect(received: Received, house: House, ledger: Ledger) -> Inspection:
     if token_of(received.headers) not in house.tokens:
         found.refuse(401, "Invalid token.")
         return found
-    payload = _unpack(received, house, found)
+    payload = unpack(received, house, found)
     if payload is None:
         return found
     found.size, found.digest = len(payload), hashlib.blake2b(payload, digest_size=16).hexdigest()
@@ -96,7 +96,8 @@ def token_of(headers: Mapping[str, str]) -> str | None:
     return token.strip() or None if scheme == "token" else None
 
 
-def _unpack(received: Received, house: House, found: Inspection) -> bytes | None:
+def unpack(received: Received, house: House, found: Inspection) -> bytes | None:
+    """Give the body as it was before compression; ``None``, and why in ``found``, where that is not to be had."""
     encoding = received.headers.get("content-encoding", "")
     payload = received.payload
     if payload is not None and encoding == "gzip" and house.speaks_livestream:

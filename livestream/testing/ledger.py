@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -60,6 +60,27 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     body: JsonObject | None = None
 
 
+class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
+    """One beat of one writer.
+
+    Attributes:
+        time: When it came, seconds since the epoch.
+        token_digest: As in `Entry`.
+        writer: Its id, as in ``Livestream-Update``.
+        rows: Events that wait on its node; ``bytes`` is their size there, ``oldest_s`` the age of the oldest.
+        losses: Events refused so far, by reason; ``trimmed`` ones went without their images.
+    """
+
+    time: float
+    token_digest: str
+    experiment: Experiment
+    writer: str
+    rows: int
+    bytes: int
+    oldest_s: float
+    losses: Mapping[str, int]
+
+
 class Ledger:
     """Everything that a fake Studio saw and stored; it outlives the Studio's restarts.
 
@@ -83,6 +104,7 @@ class Ledger:
         self.marks = Marks()
         self._requests: list[Entry] = []
         self._others: list[Entry] = []
+        self._beats: list[Heartbeat] = []
         self._changed = threading.Condition(threading.RLock())
 
     @property
@@ -92,8 +114,13 @@ class Ledger:
 
     @property
     def others(self) -> tuple[Entry, ...]:
-        """Every other request: capabilities, wrong paths, wrong methods."""
+        """Every other request: capabilities, heartbeats, wrong paths, wrong methods."""
         return tuple(self._others)
+
+    @property
+    def beats(self) -> tuple[Heartbeat, ...]:
+        """Every heartbeat that was taken, in the order of arrival."""
+        return tuple(self._beats)
 
     @property
     def rows(self) -> int:
@@ -158,10 +185,12 @@ class Ledger:
                 self._store(entry, body, images)
             self._changed.notify_all()
 
-    def add_other(self, entry: Entry) -> None:
-        """Book a request that is no post of an update."""
+    def add_other(self, entry: Entry, beats: Sequence[Heartbeat] = ()) -> None:
+        """Book a request that is no post of an update, and the heartbeats that were in it."""
         with self._changed:
             self._others.append(entry)
+            self._beats.extend(beats)
+            self.violations.extend(f"request {entry.number}: {problem}" for problem in entry.problems)
             self._changed.notify_all()
 
     def abandon(self) -> None:

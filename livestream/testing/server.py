@@ -21,7 +21,7 @@ from aiohttp import web
 
 Handler: TypeAlias = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
-_HOST = "127.0.0.1"
+LOOPBACK = "127.0.0.1"
 _BACKLOG = 512  # connections; several clients reconnect at once after an outage
 _READ_BUFFER_BYTES = 1 << 20  # few wake-ups for a body of 29 MB
 _START_TIMEOUT_S = 10.0
@@ -43,7 +43,7 @@ class ThreadedServer:
 
     def __init__(self, handler: Handler, port: int = 0) -> None:
         self._handler = handler
-        self._placeholder = _bind(port)
+        self._placeholder = bind_loopback(port)
         self.port: int = self._placeholder.getsockname()[1]
         self.bytes_per_s: float | None = None
         self._link_free_at = 0.0
@@ -126,7 +126,7 @@ class ThreadedServer:
         self._stopping = asyncio.Event()
         buffered = _SLOW_BUFFER_BYTES if self.bytes_per_s else _READ_BUFFER_BYTES
         requests = web.Server(self._handler, access_log=None, auto_decompress=False, read_bufsize=buffered)
-        listener = _bind(self.port)
+        listener = bind_loopback(self.port)
         if self.bytes_per_s:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SLOW_BUFFER_BYTES)
         try:
@@ -151,19 +151,34 @@ def break_connection(transport: asyncio.BaseTransport, *, reset: bool) -> None:
     if reset:
         sock = transport.get_extra_info("socket")
         if sock is not None:
-            with contextlib.suppress(OSError):  # the client was faster
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_RESET)
+            _linger_to_reset(sock)
         if isinstance(transport, asyncio.WriteTransport):
             transport.abort()
             return
     transport.close()
 
 
-def _bind(port: int) -> socket.socket:
+def reset(sock: socket.socket) -> None:
+    """Close a socket with RST; one that is closed stays so."""
+    _linger_to_reset(sock)
+    sock.close()
+
+
+def _linger_to_reset(sock: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # the client was faster, or it is closed
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_RESET)
+
+
+def bind_loopback(port: int) -> socket.socket:
+    """Take a port on loopback, 0 a free one, without listening; two sockets of ours can hold one port so.
+
+    Raises:
+        OSError: Another process has it.
+    """
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        sock.bind((_HOST, port))
+        sock.bind((LOOPBACK, port))
     except OSError:
         sock.close()
         raise

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from livestream.events import Json, JsonObject
 from livestream.pipeline.chunk import Limits
+from livestream.testing.beats import hear
 from livestream.testing.inspection import HARD_LIMIT_BYTES, House, Inspection, Received, inspect, token_of
 from livestream.testing.ledger import Entry, Ledger, now
 from livestream.testing.script import Answer, Predicate, Rule, Script
@@ -19,6 +20,7 @@ from livestream.testing.server import Stopped, ThreadedServer, break_connection
 
 LIVE_PATH = "/api/live"
 CAPABILITIES_PATH = "/api/live/capabilities"
+BEATS_PATH = "/api/live/beats"
 DEFAULT_TOKEN = "isat_fake_studio_token"  # noqa: S105 - opens nothing but a test's own server
 LARGE_IMAGE_CHARS = 1_000_000  # of base64; the entries of the ledger hold larger ones only as a word about them
 _SLICES_PER_S = 20  # reads a second under a bandwidth limit
@@ -48,7 +50,7 @@ class FakeStudio:
         capabilities: What ``GET api/live/capabilities`` answers; ``None`` (the stock profile) is a 404.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each argument is one thing that a test says of its Studio
         self,
         profile: Literal["stock", "livestream"] = "stock",
         token: str = DEFAULT_TOKEN,
@@ -58,6 +60,7 @@ class FakeStudio:
         keep_payloads: bool = True,
         limits: Limits | None = None,
         hard_limit_bytes: int = HARD_LIMIT_BYTES,
+        heartbeat_s: float | None = None,
     ) -> None:
         """Prepare a Studio; ``with`` or `start` makes it answer.
 
@@ -69,15 +72,17 @@ class FakeStudio:
             keep_payloads: ``False`` keeps counts and digests only, for benchmarks.
             limits: What clients have to keep to, and what the livestream profile advertises.
             hard_limit_bytes: A request of more is answered 413, which breaks no rule.
+            heartbeat_s: The livestream profile asks for heartbeats, so many seconds apart; ``None`` wants none.
         """
         self.ledger = Ledger(keep_payloads=keep_payloads)
         self.tokens = {token}
         self.check_order = True
-        self.capabilities = _capabilities(limits or Limits()) if profile == "livestream" else None
+        self.capabilities = _capabilities(limits or Limits(), heartbeat_s) if profile == "livestream" else None
         self._limits = limits or Limits()
         self._hard_limit_bytes = hard_limit_bytes
         self._script = Script()
         self._probe_script = Script()
+        self._beat_script = Script()
         self._server = ThreadedServer(self._handle, port)
         self.bandwidth = bandwidth
 
@@ -142,6 +147,10 @@ class FakeStudio:
         """Queue answers for the next capabilities requests."""
         self._probe_script.queue(*answers)
 
+    def script_beats(self, *answers: Answer) -> None:
+        """Queue answers for the next requests of heartbeats."""
+        self._beat_script.queue(*answers)
+
     def rule(self, predicate: Predicate, answer: Answer) -> Rule:
         """Answer every post that ``predicate(body, headers)`` picks with ``answer``, until ``rule.remove()``.
 
@@ -156,6 +165,7 @@ class FakeStudio:
         """Forget scripted answers and rules."""
         self._script.clear()
         self._probe_script.clear()
+        self._beat_script.clear()
 
     # The server's side.
 
@@ -163,6 +173,8 @@ class FakeStudio:
         try:
             if request.path == LIVE_PATH and request.method == "POST":
                 return await self._live(request)
+            if request.path == BEATS_PATH and request.method == "POST":
+                return await self._beats(request)
             return await self._other(request)
         except Stopped:
             _break(request, reset=True)
@@ -201,6 +213,27 @@ class FakeStudio:
             scripted = self._script.rule_for(found.body, received.headers)
         answer = deserved if scripted is None else _merge(scripted, deserved)
         self._book(request, received, found, answer)
+        return await self._answer(request, answer)
+
+    async def _beats(self, request: web.BaseRequest) -> web.StreamResponse:
+        received = await self._receive(request)
+        said = self.capabilities or {}
+        entry = self._entry(request, status=None)
+        found, beats = hear(received, self._house(), entry.token_digest, wanted=bool(said.get("heartbeats")))
+        answer = Answer.error(found.status, found.detail)
+        if found.sound:
+            answer = Answer(status=200, headers=_JSON, body=b"{}")
+        scripted = self._beat_script.take()
+        if scripted is not None:
+            answer = _merge(scripted, answer)
+        entry = msgspec.structs.replace(
+            entry,
+            status=None if answer.break_at else answer.status,
+            problems=tuple(found.problems),
+            size=found.size,
+            wire_size=received.wire_size,
+        )
+        self.ledger.add_other(entry, beats if answer.status == 200 and answer.ingest is not False else ())
         return await self._answer(request, answer)
 
     def _house(self) -> House:
@@ -285,7 +318,8 @@ class FakeStudio:
 _COPIED = ("repeat", "kind", "experiment", "step", "rows", "size", "digest", "update", "repair")
 
 
-def _capabilities(limits: Limits) -> JsonObject:
+def _capabilities(limits: Limits, heartbeat_s: float | None) -> JsonObject:
+    rhythm = {} if heartbeat_s is None else {"heartbeat_s": heartbeat_s}
     return {
         "livestream": 1,
         "limits": {
@@ -297,7 +331,8 @@ def _capabilities(limits: Limits) -> JsonObject:
         "image_history": True,
         "live_plots": True,
         "idempotency": True,
-        "heartbeats": False,
+        "heartbeats": heartbeat_s is not None,
+        **rhythm,
     }
 
 

@@ -112,6 +112,19 @@ def test_a_hold_is_remembered_until_it_is_released() -> None:
     assert (studio.held, studio.blocked_s) == (None, 0)
 
 
+def test_a_studio_is_well_while_its_last_answer_was_good_and_nothing_holds_it() -> None:
+    clock = Clock()
+    studio = Studio(DESTINATION, clock)
+    seen = [studio.is_well]
+    for trouble in (Verdict(ok=False), Verdict(ok=True, wait_s=9), Verdict(ok=True, hold="no")):
+        studio.report(trouble)
+        clock.now += 8
+        seen.append(studio.is_well)
+        studio.report(Verdict(ok=True))
+        seen.append(studio.is_well)
+    assert seen == [True, *[False, True] * 3]
+
+
 async def test_a_sender_that_is_cancelled_while_it_waits_leaves_the_queue() -> None:
     studio = Studio(DESTINATION)
     studio.report(Verdict(ok=False))

@@ -112,6 +112,26 @@ def test_the_studio_on_this_machine_comes_last(environ: dict[str, str], tmp_path
     assert token_of(with_own.resolve(info())) == "mine"
 
 
+def test_a_studio_that_only_the_dvc_config_names_gets_no_other_studios_token_and_the_local_one_none_of_its_data(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    write_dvc_config(tmp_path / "run", f"[studio]\n    url = {URL}\n")
+    folder = tmp_path / "config" / "livestream"
+    folder.mkdir(parents=True)
+    announcement = folder / "studio.json"
+    announcement.write_text('{"url": "http://127.0.0.1:8700", "token": "local"}')
+    announcement.chmod(0o600)
+    run = info(config_folder=str(tmp_path / "run"))
+
+    for more in ({}, {"DVC_STUDIO_TOKEN": "env", "DVC_STUDIO_URL": "http://elsewhere.example"}):
+        found = Vault(environ | more, KEY).resolve(run)
+        assert isinstance(found, NoDestination)
+        assert URL in found.reason
+
+    announcement.write_text(f'{{"url": "{URL}/", "token": "local"}}')
+    assert token_of(Vault(environ, KEY).resolve(run)) == "local"
+
+
 def test_without_a_token_the_hold_says_what_to_do(environ: dict[str, str]) -> None:
     found = Vault(environ, KEY).resolve(info(url=URL))
 

@@ -254,6 +254,8 @@ class Stage:
             return None
         try:
             return next((row for row in state.experiments() if row.experiment.name == name), None)
+        except SpoolError:
+            return None  # the daemon is just making its books
         finally:
             state.close()
 

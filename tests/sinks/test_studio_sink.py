@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator
 from email.utils import formatdate
 from pathlib import Path
 
+import msgspec
 import orjson
 import pytest
 from sink_cases import start
@@ -194,6 +196,15 @@ class TestCapabilities:
             advertised=True,
         )
 
+    @pytest.mark.parametrize(("said", "meant"), [(15.0, 15.0), (4.5, 4.5), (0.0, 1.0), (-1.0, 1.0), (1e9, 300.0)])
+    async def test_say_how_often_heartbeats_are_wanted_within_reason(
+        self, sink: StudioSink, said: float, meant: float
+    ) -> None:
+        with FakeStudio("livestream", heartbeat_s=said) as studio:
+            found = await sink.capabilities(Target(url=studio.url, token=DEFAULT_TOKEN))
+        assert isinstance(found, Capabilities)
+        assert (found.heartbeats, found.heartbeat_s) == (True, meant)
+
     @pytest.mark.parametrize(
         "answer",
         [
@@ -239,6 +250,43 @@ class TestCapabilities:
         assert isinstance(await sink.capabilities(target), Unavailable)
         studio.tokens.clear()
         assert await sink.capabilities(target) == Unauthorized(401, "Invalid token.")
+
+
+class TestHeartbeats:
+    @pytest.fixture
+    def studio(self) -> Iterator[FakeStudio]:
+        with FakeStudio("livestream", heartbeat_s=15.0) as running:
+            yield running
+
+    @pytest.mark.parametrize("endpoint", ["api/live", "api/live/"])
+    async def test_go_beside_the_updates(
+        self, studio: FakeStudio, sink: StudioSink, target: Target, endpoint: str
+    ) -> None:
+        experiment = {"repo_url": "r", "baseline_sha": "a" * 40, "name": "run"}
+        facts = {"rows": 1, "bytes": 2, "oldest_s": 3, "losses": {}}
+        names = [f"w{number}" for number in range(1000)]
+        body = orjson.dumps({"beats": [{**experiment, "writer": name, **facts} for name in names]})
+        there = msgspec.structs.replace(target, endpoint=endpoint)
+        for compress in (False, True):
+            assert await sink.beat(there, Request(body=body, compress=compress)) == Accepted()
+        assert [beat.writer for beat in studio.ledger.beats] == names * 2
+        assert studio.ledger.requests == ()
+        plain, packed = studio.ledger.others
+        assert plain.size == plain.wire_size == packed.size == len(body)
+        assert packed.wire_size < len(body) / 4
+
+    async def test_end_in_an_outcome_whatever_happens(
+        self, studio: FakeStudio, sink: StudioSink, target: Target
+    ) -> None:
+        studio.script_beats(Answer.error(429, retry_after="7"), Answer.error(404), Answer.hang())
+        request = Request(body=b'{"beats": []}')
+        assert await sink.beat(target, request) == Throttled(429, 7.0)
+        assert isinstance(await sink.beat(target, request), Misdirected)
+        assert isinstance(await sink.beat(target, request), Unavailable)
+        studio.tokens.clear()
+        assert await sink.beat(target, request) == Unauthorized(401, "Invalid token.")
+        bad = msgspec.structs.replace(target, url="ftp://studio.example")
+        assert isinstance(await sink.beat(bad, request), Misdirected)
 
 
 class TestTheToken:
