@@ -17,8 +17,14 @@ its stock client is: a broken DVC config must not stop a training, so it is skip
 from __future__ import annotations
 
 from livestream.config.dvc import DvcConfig, Stamp, dvc_config_files, dvc_stamp, find_dvc_root, read_dvc_config
-from livestream.config.files import MAX_CONFIG_BYTES, livestream_config_folder
-from livestream.config.local import LocalStudio, read_local_studio, with_local_studio
+from livestream.config.files import MAX_CONFIG_BYTES, livestream_config_folder, studio_data_folder
+from livestream.config.local import (
+    LocalStudio,
+    announce_local_studio,
+    read_local_studio,
+    retract_local_studio,
+    with_local_studio,
+)
 from livestream.config.secret import Secret, fingerprint
 from livestream.config.settings import (
     CI_END_WAIT_S,
@@ -52,6 +58,7 @@ __all__ = [
     "StudioArguments",
     "StudioConfig",
     "Variable",
+    "announce_local_studio",
     "dvc_config_files",
     "dvc_stamp",
     "find_dvc_root",
@@ -61,7 +68,9 @@ __all__ = [
     "read_local_studio",
     "read_settings",
     "resolve_studio",
+    "retract_local_studio",
     "spool_folder",
+    "studio_data_folder",
     "to_bool",
     "with_local_studio",
 ]

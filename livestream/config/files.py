@@ -8,6 +8,8 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from livestream.errors import ConfigError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -19,6 +21,28 @@ def livestream_config_folder(environ: Mapping[str, str]) -> Path | None:
     """The folder of livestream's own files of the user; None where the user has no home."""
     folder = xdg_folder(environ, "XDG_CONFIG_HOME", ".config")
     return folder / "livestream" if folder else None
+
+
+def studio_data_folder(environ: Mapping[str, str], cwd: Path | None = None) -> Path:
+    """The absolute path of a Studio's data: LIVESTREAM_STUDIO_DATA, else in the user's data folder.
+
+    Raises:
+        ConfigError: There is neither LIVESTREAM_STUDIO_DATA nor a home folder.
+    """
+    named = environ.get("LIVESTREAM_STUDIO_DATA", "").strip()
+    if named:
+        return named_folder(named, environ, cwd)
+    data = xdg_folder(environ, "XDG_DATA_HOME", ".local/share")
+    if data is None:
+        raise ConfigError("LIVESTREAM_STUDIO_DATA is not set and the user has no home; accepted: a folder to write to")
+    return data / "livestream" / "studio"
+
+
+def named_folder(named: str, environ: Mapping[str, str], cwd: Path | None = None) -> Path:
+    """The absolute path of a folder that a variable names: ``~`` is the home, a relative one starts at ``cwd``."""
+    home = home_folder(environ) if named == "~" or named.startswith("~/") else None
+    place = home / named[2:] if home else Path(named)
+    return place if place.is_absolute() else (cwd or Path.cwd()) / place
 
 
 def home_folder(environ: Mapping[str, str]) -> Path | None:

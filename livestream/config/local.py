@@ -13,6 +13,10 @@ from livestream.config.studio import Source, StudioConfig
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
+
+
+_FILE = "studio.json"
 
 
 class LocalStudio(msgspec.Struct, frozen=True):
@@ -34,7 +38,7 @@ def read_local_studio(environ: Mapping[str, str], uid: int | None = None) -> tup
     (``uid``, the effective user unless given) and closed to everybody else.
     """
     folder = livestream_config_folder(environ)
-    file = folder / "studio.json" if folder else None
+    file = folder / _FILE if folder else None
     try:
         content = read_small_file(file) if file else None
         if content is None:
@@ -50,6 +54,33 @@ def read_local_studio(environ: Mapping[str, str], uid: int | None = None) -> tup
     if not found.url.startswith(("http://", "https://")) or not found.token.strip():
         return None, f"{file}: needs an http(s) url and a token"
     return LocalStudio(found.url, Secret(found.token.strip())), None
+
+
+def announce_local_studio(environ: Mapping[str, str], studio: LocalStudio) -> Path | None:
+    """Write ``studio.json``, for this user only, and give its path; None where the user has no home.
+
+    An announcement that is there already is replaced: the newest Studio of a user is the one that is meant.
+
+    Raises:
+        FolderError: The configuration folder cannot be made.
+        OSError: The file cannot be written.
+    """
+    from livestream.files import private_folder, write_whole  # noqa: PLC0415 - loads OpenSSL; trainings only read
+
+    folder = livestream_config_folder(environ)
+    if folder is None:
+        return None
+    file = private_folder(folder) / _FILE
+    write_whole(file, msgspec.json.encode(_Announcement(studio.url, studio.token.reveal())) + b"\n")
+    return file
+
+
+def retract_local_studio(environ: Mapping[str, str], studio: LocalStudio) -> None:
+    """Remove ``studio.json`` if it is still this Studio's."""
+    folder = livestream_config_folder(environ)
+    found, _ = read_local_studio(environ)
+    if folder is not None and found == studio:
+        (folder / _FILE).unlink(missing_ok=True)
 
 
 def with_local_studio(studio: StudioConfig, local: LocalStudio | None) -> StudioConfig:

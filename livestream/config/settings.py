@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
 import msgspec
 
-from livestream.config.files import home_folder, xdg_folder
+from livestream.config.files import named_folder, xdg_folder
 from livestream.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -67,9 +67,7 @@ def spool_folder(environ: Mapping[str, str], cwd: Path | None = None) -> Path:
     """
     named = environ.get("LIVESTREAM_SPOOL", "").strip()
     if named:
-        home = home_folder(environ) if named == "~" or named.startswith("~/") else None
-        place = home / named[2:] if home else Path(named)
-        return place if place.is_absolute() else (cwd or Path.cwd()) / place
+        return named_folder(named, environ, cwd)
     state = xdg_folder(environ, "XDG_STATE_HOME", ".local/state")
     if state is None:
         raise ConfigError("LIVESTREAM_SPOOL is not set and the user has no home; accepted: a folder to write to")

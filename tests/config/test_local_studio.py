@@ -79,3 +79,19 @@ def test_the_local_studio_serves_whoever_has_no_token_and_asks_for_no_other_url(
     assert decide({"DVC_STUDIO_URL": "https://h"}) == ("https://h", None, None)
     assert decide({"DVC_STUDIO_TOKEN": "t"}) == (config.DEFAULT_STUDIO_URL, Secret("t"), "environment")
     assert config.with_local_studio(config.resolve_studio({}), None) == config.resolve_studio({})
+
+
+def test_a_studio_announces_itself_and_takes_back_only_what_is_its_own(tmp_path: Path) -> None:
+    environ = {"XDG_CONFIG_HOME": str(tmp_path)}
+    mine, another = LocalStudio("http://127.0.0.1:1", Secret(TOKEN)), LocalStudio("http://127.0.0.1:2", Secret(TOKEN))
+
+    file = config.announce_local_studio(environ, mine)
+
+    assert file is not None
+    assert (file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    assert config.read_local_studio(environ) == (mine, None)
+    config.announce_local_studio(environ, another)
+    config.retract_local_studio(environ, mine)
+    assert config.read_local_studio(environ) == (another, None)
+    config.retract_local_studio(environ, another)
+    assert config.read_local_studio(environ) == (None, None)

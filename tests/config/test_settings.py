@@ -39,6 +39,7 @@ def test_every_variable_that_is_read_stands_in_the_table(tmp_path: Path) -> None
     config.read_settings(environ)
     config.resolve_studio(environ, config.read_dvc_config(tmp_path, environ))
     config.read_local_studio(environ)
+    config.studio_data_folder(environ)
     git.read_git(tmp_path, environ)
     names.rank(environ)
     names.experiment_name(environ)
@@ -163,6 +164,14 @@ def test_the_spools_path_is_always_absolute(named: str, expected: str) -> None:
 def test_the_state_folder_of_xdg_is_used_where_it_is_absolute() -> None:
     assert config.spool_folder({"HOME": "/h", "XDG_STATE_HOME": "/state"}) == Path("/state/livestream/spool")
     assert config.spool_folder({"HOME": "/h", "XDG_STATE_HOME": "state"}) == Path("/h/.local/state/livestream/spool")
+
+
+def test_a_studios_data_lies_in_the_users_data_folder_unless_a_variable_names_another() -> None:
+    assert config.studio_data_folder({"HOME": "/h"}) == Path("/h/.local/share/livestream/studio")
+    assert config.studio_data_folder({"HOME": "/h", "XDG_DATA_HOME": "/data"}) == Path("/data/livestream/studio")
+    named = {"HOME": "/h", "LIVESTREAM_STUDIO_DATA": "~/studio"}
+    assert config.studio_data_folder(named) == Path("/h/studio")
+    assert config.studio_data_folder({"LIVESTREAM_STUDIO_DATA": "here"}, Path("/cwd")) == Path("/cwd/here")
 
 
 def test_a_user_without_any_home_is_told_what_to_set() -> None:
