@@ -1,0 +1,148 @@
+"""The one part that acts on the clock alone: it judges open experiments again when time may have changed their status.
+
+A status is stored nowhere (see `status`), so a run that falls silent causes no commit, and nothing would be told. The
+judge remembers what it last called each open experiment and when that may change by itself, looks again then and after
+every change, and tells pages by a change ``facts``. What a person would ask about later, a run that fell silent, was
+lost, stalled, and came back, is also a line in its log of events; catching up comes and goes too often for that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Callable, Collection, Iterable
+from functools import partial
+from typing import Final
+
+import msgspec
+
+from livestream.errors import LivestreamError
+from livestream.studio.broker import Broker, Subscription
+from livestream.studio.ingest.ingest import Ingest
+from livestream.studio.settings import StatusBounds
+from livestream.studio.status import ENDED, Status, StatusKind, changes_at, derive
+from livestream.studio.store.base import Brief, Change, Reader, Scope, Writer
+from livestream.studio.store.readers import Readers
+
+logger: Final = logging.getLogger(__name__)
+
+TICK_S: Final = 1.0
+_AT_ONCE: Final = 500
+_TOLD: Final[frozenset[StatusKind]] = frozenset({"silent", "lost", "stalled"})
+"""Entering or leaving one of these is a line in the log of events."""
+
+
+class _Judged(msgspec.Struct, frozen=True):
+    """What an experiment was last called, and when that may change by time alone."""
+
+    kind: StatusKind
+    due_us: int | None
+
+
+class _Turn(msgspec.Struct, frozen=True):
+    """An experiment is called something else than before."""
+
+    experiment: int
+    before: StatusKind
+    now: Status
+
+
+class Judge:
+    """Looks after the open experiments of one Studio."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        readers: Readers,
+        ingest: Ingest,
+        bounds: StatusBounds,
+        clock_us: Callable[[], int],
+        tick_s: float = TICK_S,
+    ) -> None:
+        self._broker = broker
+        self._readers = readers
+        self._ingest = ingest
+        self._bounds = bounds
+        self._clock_us = clock_us
+        self._tick_s = tick_s
+        self._judged: dict[int, _Judged] = {}
+
+    async def run(self) -> None:
+        """Judge until the broker closes."""
+        with self._broker.subscribe() as heard:
+            changed: Collection[int] | None = None
+            while not self._broker.closed:
+                try:
+                    await self._look(changed)
+                except (LivestreamError, sqlite3.Error, OSError) as error:
+                    logger.warning("livestream.studio_judging_failed", extra={"error": str(error)})
+                changed = await self._news(heard)
+
+    async def _news(self, heard: Subscription) -> Collection[int] | None:
+        """Collect for one tick what changed; None: all may have."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._tick_s
+        changed: set[int] = set()
+        is_all = False
+        while (left_s := end - loop.time()) > 0 and not self._broker.closed:
+            for packet in await heard.take(left_s):
+                is_all = is_all or packet.change is None
+                if packet.change is not None and not packet.passing:
+                    changed.add(packet.change.experiment)
+        return None if is_all else changed - {0}
+
+    async def _look(self, changed: Collection[int] | None) -> None:
+        """Judge what changed and what is due, and tell what is called something else now."""
+        now_us = self._clock_us()
+        if changed is None:
+            turns = self._judge(await self._readers.ask(lambda reader: reader.briefs(Scope())), now_us)
+        else:
+            due = {one for one, judged in self._judged.items() if judged.due_us is not None and judged.due_us <= now_us}
+            turns = []
+            for ids in _portions(due | set(changed)):
+                briefs = await self._readers.ask(partial(_briefs, ids))
+                for gone in set(ids) - {brief.id for brief in briefs}:
+                    self._judged.pop(gone, None)
+                turns += self._judge(briefs, now_us)
+        if turns:
+            await self._tell(turns, now_us)
+
+    def _judge(self, briefs: Iterable[Brief], now_us: int) -> list[_Turn]:
+        turns = []
+        for brief in briefs:
+            identity, facts = brief.identity, brief.facts
+            is_applying = self._ingest.applying(identity.repository, identity.baseline_sha, identity.name)
+            status = derive(facts, now_us, self._bounds, applying=is_applying)
+            due_us = now_us if is_applying else changes_at(facts, now_us, self._bounds)
+            before = self._judged.pop(brief.id, None)
+            if due_us is not None or status.kind not in ENDED:
+                self._judged[brief.id] = _Judged(status.kind, due_us)
+            if before is not None and before.kind != status.kind:
+                turns.append(_Turn(brief.id, before.kind, status))
+        return turns
+
+    async def _tell(self, turns: list[_Turn], now_us: int) -> None:
+        lines = [turn for turn in turns if turn.now.kind not in ENDED and {turn.before, turn.now.kind} & _TOLD]
+
+        def write(writer: Writer) -> list[Change]:
+            return [change for turn in lines for change in writer.add_event(*_line(turn, now_us))]
+
+        if lines:
+            await self._ingest.call(write)
+        for turn in turns:
+            if turn not in lines:
+                self._broker.publish_passing(turn.experiment, now_us)
+
+
+def _line(turn: _Turn, now_us: int) -> tuple[int, str, dict[str, str], int]:
+    return turn.experiment, turn.now.kind, {"before": turn.before, "reason": turn.now.reason}, now_us
+
+
+def _briefs(ids: tuple[int, ...], reader: Reader) -> list[Brief]:
+    return reader.briefs(Scope(ids=ids))
+
+
+def _portions(ids: Collection[int]) -> Iterable[tuple[int, ...]]:
+    ordered = sorted(ids)
+    return (tuple(ordered[start : start + _AT_ONCE]) for start in range(0, len(ordered), _AT_ONCE))
