@@ -16,6 +16,8 @@ _COMMANDS = {
     "sync": "Deliver everything now, in the foreground.",
     "status": "Show how far each experiment's delivery is.",
     "queue": "Look into the spool, verify it, clean it up.",
+    "studio": "Run your own Studio: what trainings send is kept, judged and shown.",
+    "token": "Make and revoke the tokens of your Studio.",
     "doctor": "Check that everything delivery needs is in place.",
     "demo": "See an outage that loses nothing, on your own machine.",
 }

@@ -1,4 +1,4 @@
-"""What ``livestream demo`` is played with: a Studio on loopback, a spool, a training process, and a daemon it starts.
+"""What ``livestream demo`` is played with: a Studio, a line to it, a spool, a training, and a daemon it starts.
 
 Everything lies in one temporary folder, with an environment of its own, so that neither the user's settings nor the
 user's spool have a part in it; all of it is gone at the end, also after Ctrl-C.
@@ -7,11 +7,9 @@ user's spool have a part in it; all of it is gone at the end, also after Ctrl-C.
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Mapping
@@ -24,10 +22,12 @@ import msgspec
 
 import livestream
 from livestream import config
+from livestream.cli.demo_studio import DemoStudio
 from livestream.cli.exits import CommandError
+from livestream.demo.leash import leashed
 from livestream.demo.training import Emitted
 from livestream.spool.launch import ask_daemon, is_served, read_published
-from livestream.testing import FakeStudio
+from livestream.testing import Link
 
 END_DAEMON_S: Final = 8.0
 """A daemon that is told to stop takes 5 s at most for what is in flight."""
@@ -42,7 +42,7 @@ class Stage:
     """The demo's processes and folders; a context manager.
 
     Attributes:
-        studio: A real HTTP server that remembers what came.
+        studio: `livestream studio`, in a process of its own.
         spool: Where the training records.
     """
 
@@ -51,15 +51,15 @@ class Stage:
         self._epoch_s = epoch_s
         self._folder = Path(tempfile.mkdtemp(prefix="livestream-demo-"))
         self._training: subprocess.Popen[bytes] | None = None
+        self._line: Link | None = None
         self.spool = self._folder / "spool"
-        token = f"demo-{secrets.token_hex(16)}"
-        self._token = token
-        self.studio = FakeStudio("livestream", token)
+        self.studio = DemoStudio(self._folder)
 
     def __enter__(self) -> Self:
         try:
-            self.studio.start()
-            self._training = self._start_training()
+            self.studio.start(self._environment(os.environ))
+            self._line = line = Link(self.studio.port)
+            self._training = self._start_training(line)
         except BaseException:
             self._clear()
             raise
@@ -69,6 +69,13 @@ class Stage:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._clear()
+
+    @property
+    def line(self) -> Link:
+        """The network between the daemon and the Studio."""
+        if self._line is None:
+            raise CommandError("the demo's stage is not set up")
+        return self._line
 
     @property
     def training_pid(self) -> int:
@@ -92,8 +99,8 @@ class Stage:
             raise CommandError(f"the demo's training ended with code {code}:\n{tail}")
         return msgspec.json.decode((self._folder / "emitted.json").read_bytes(), type=Emitted)
 
-    def _start_training(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "livestream.demo.training", str(self._epochs), str(self._epoch_s)]
+    def _start_training(self, line: Link) -> subprocess.Popen[bytes]:
+        command = leashed("-m", "livestream.demo.training", str(self._epochs), str(self._epoch_s))
         with (
             (self._folder / "emitted.json").open("wb") as output,
             (self._folder / "training.log").open("wb") as errors,
@@ -104,7 +111,8 @@ class Stage:
                 stdout=output,
                 stderr=errors,
                 cwd=self._folder,
-                env=self._environment(os.environ),
+                env=self._environment(os.environ)
+                | {"DVC_STUDIO_URL": line.url, "DVC_STUDIO_TOKEN": self.studio.ingest_token},
             )
 
     def _environment(self, environ: Mapping[str, str]) -> dict[str, str]:
@@ -112,8 +120,6 @@ class Stage:
         clean = {name: value for name, value in environ.items() if name in _KEPT or name not in ours}
         clean |= {
             "LIVESTREAM_SPOOL": str(self.spool),
-            "DVC_STUDIO_URL": self.studio.url,
-            "DVC_STUDIO_TOKEN": self._token,
             "XDG_CONFIG_HOME": str(self._folder),
             "DVC_SYSTEM_CONFIG_DIR": str(self._folder),
             "NO_PROXY": "127.0.0.1",
@@ -128,7 +134,9 @@ class Stage:
             self._training.kill()
             self._training.wait()
         _end_daemon(self.spool)
-        self.studio.close()
+        if self._line is not None:
+            self._line.close()
+        self.studio.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
 
 

@@ -24,6 +24,8 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
     """What can be seen at one moment.
 
     Attributes:
+        passes: Whether the network between the daemon and the Studio is whole.
+        status: What the Studio calls the run; "" while it knows nothing of it.
         loss: The newest train/loss that the Studio has.
         oldest_s: Age of the oldest event that waits.
     """
@@ -37,7 +39,8 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
     oldest_s: float | None
     requests: int
     expected: int
-    studio_up: bool
+    passes: bool
+    status: str = ""
     loss: float | None = None
     accuracy: float | None = None
     note: str = ""
@@ -63,7 +66,7 @@ class Lines:
             self.say(
                 moment.elapsed_s,
                 f"emitted {moment.emitted:4}  delivered {moment.delivered:4}  waiting {moment.queued:3}"
-                f"  studio {'up' if moment.studio_up else 'DOWN'}{loss}{note}",
+                f"  network {'up' if moment.passes else 'DOWN'}{loss}{note}",
             )
 
     def close(self) -> None:
@@ -81,7 +84,7 @@ class Display:
 
     def say(self, elapsed_s: float, text: str) -> None:
         """Tell a turn of events."""
-        self._console.print(Text(f"{elapsed_s:5.1f} s  {text}"))
+        self._console.print(Text(f"{elapsed_s:5.1f} s  {text}"), soft_wrap=True)  # a link must stay in one piece
 
     def show(self, moment: Moment) -> None:
         """Redraw."""
@@ -97,11 +100,12 @@ class Display:
         waiting = f"{counted(moment.queued, 'event')}, {human_bytes(moment.queued_bytes)}"
         if moment.oldest_s is not None:
             waiting += f", the oldest for {human_s(moment.oldest_s)}"
-        studio = Text("up", style="green") if moment.studio_up else Text("DOWN: connections refused", style="bold red")
+        network = Text("up", style="green") if moment.passes else Text("DOWN: connections refused", style="bold red")
         rows.add_row("training", ProgressBar(moment.expected, moment.emitted, width=40), f"{moment.emitted} emitted")
         rows.add_row("spool", Text(_sparkline(self._backlog), style="yellow"), waiting)
         rows.add_row("studio", ProgressBar(moment.expected, moment.delivered, width=40), self._at_studio(moment))
-        rows.add_row("", studio, Text(moment.note, style="dim", overflow="ellipsis", no_wrap=True))
+        note = moment.note or (f"the Studio calls the run {moment.status}" if moment.passes and moment.status else "")
+        rows.add_row("network", network, Text(note, style="dim", overflow="ellipsis", no_wrap=True))
         return Group(Text(f"\n{moment.elapsed_s:5.1f} s  {moment.phase}", style="bold"), rows)
 
     def _at_studio(self, moment: Moment) -> str:

@@ -15,8 +15,8 @@ from livestream.cli.exits import BUSY, NO_SPOOL, CommandError
 from livestream.errors import SpoolError
 from livestream.events import Json
 from livestream.spool import filesystem
-from livestream.spool.layout import DAEMON_LOCK, KEY_FILE, STATE_FILE, FileLock, writer_folders
-from livestream.spool.state import State
+from livestream.spool.layout import DAEMON_LOCK, KEY_FILE, STATE_FILE, FileLock, is_locked, writer_folders
+from livestream.spool.state import State, StateAbsentError
 
 _Command = TypeVar("_Command", bound=Callable[..., Json])
 
@@ -84,13 +84,18 @@ def is_shared(spool: Path) -> bool:
 
 
 def look(spool: Path) -> State | None:
-    """Open daemon.db to look; ``None`` where no daemon ever served the spool. Close it.
+    """Open daemon.db to look; ``None`` where no daemon has served the spool yet. Close it.
 
     Raises:
         SpoolError: It is there and cannot be read.
     """
     path = spool / STATE_FILE
-    return State.open_readonly(path) if path.exists() else None
+    try:
+        return State.open_readonly(path)
+    except StateAbsentError:
+        if path.exists() and not is_locked(spool / DAEMON_LOCK):
+            raise  # nobody is making it: what was in it is gone
+        return None
 
 
 @contextmanager

@@ -5,13 +5,19 @@ import re
 import signal
 import subprocess
 import sys
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
 from cli_cases import Cli, alive, eventually
+from msgspec.structs import replace
 
+from livestream.cli.demo_ledger import Arrived, print_ledger
+from livestream.cli.demo_studio import Judgement, Missing, Seen
 from livestream.demo.iris import CREDIT, FEATURES, SPECIES, flowers, split, standardised
 from livestream.demo.network import Network
+from livestream.demo.training import Emitted
+from livestream.spool.rows import Books
 
 
 def processes_of(folder: Path) -> list[str]:
@@ -32,7 +38,15 @@ def test_it_ends_with_a_ledger_that_balances_and_leaves_nothing_behind(cli: Cli,
     place.mkdir()
     ran = cli("demo", "--once", TMPDIR=str(place))
     assert ran.code == 0, ran.out + ran.err
-    for expected in ("the network breaks", "the network is back", "emitted = delivered, duplicates 0, lost 0"):
+    for expected in (
+        "the network breaks",
+        "the network is back",
+        "600  in the Studio, of 600 in 5 series",
+        "6  of 6, compared by their SHA-256",
+        "4  of 4; plots 1 of 1",
+        "0  the Studio calls the run completed",
+        "emitted = delivered, duplicates 0, lost 0",
+    ):
         assert expected in ran.out
     waited = re.search(r"the network is back; ([\d,]+) events? waited", ran.out)
     assert waited is not None
@@ -41,6 +55,31 @@ def test_it_ends_with_a_ledger_that_balances_and_leaves_nothing_behind(cli: Cli,
     assert list(place.iterdir()) == []
     assert processes_of(place) == []
     assert not cli.spool.exists()
+    assert "sign-in" not in ran.out
+    assert not (cli.spool.parent / "config").exists()
+
+
+def test_a_ledger_that_does_not_balance_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    books = Books(accepted=4, delivered=4)
+    seen = Seen(1, Judgement("completed", ""), Missing(0, {}), 1, {}, {"params.yaml": {"lr": 0.5}})
+    emitted = Emitted(accepted=2, points={"loss": [(0, 1.5), (1, 1.25)]}, pictures=[(0, "aa")], params={"lr": 0.5})
+    whole = Arrived(seen=seen, points=[("loss", 0, 1.5), ("loss", 1, 1.25)], pictures=[(0, "aa")])
+    assert print_ledger(emitted, books, whole)
+    assert "emitted = delivered, duplicates 0, lost 0" in capsys.readouterr().out
+    for wrong, expected in (
+        (replace(whole, points=whole.points[:1]), "lost             1"),
+        (replace(whole, points=[*whole.points, ("loss", 1, 1.25)]), "duplicates       1"),
+        (replace(whole, points=[("loss", 0, 1.5), ("loss", 1, 1.26)]), "lost             1"),
+        (replace(whole, pictures=[(0, "ab")]), "lost             1"),
+        (replace(whole, seen=replace(seen, params={})), "lost             1"),
+        (replace(whole, seen=replace(seen, delivery=Missing(2, {"quota": 3}))), "gaps             5"),
+        (replace(whole, seen=replace(seen, status=Judgement("failed", ""))), "calls the run failed"),
+        (Arrived(), "unknown to the Studio"),
+    ):
+        assert not print_ledger(emitted, books, wrong)
+        said = capsys.readouterr().out
+        assert expected in said
+        assert "SOMETHING IS WRONG" in said
 
 
 def test_the_users_own_settings_have_no_part_in_it(cli: Cli) -> None:
@@ -71,6 +110,16 @@ def test_ctrl_c_leaves_nothing_behind(cli: Cli, tmp_path: Path) -> None:
     assert processes_of(place) == []
 
 
+def test_killed_it_leaves_no_studio_running(cli: Cli, tmp_path: Path) -> None:
+    place = tmp_path / "t"
+    place.mkdir()
+    process = cli.start("demo", TMPDIR=str(place))
+    eventually(lambda: any("studio" in words for words in processes_of(place)), "its Studio runs")
+    process.kill()
+    process.communicate()
+    eventually(lambda: processes_of(place) == [], "its Studio has ended")
+
+
 def test_on_a_terminal_one_display_is_redrawn(cli: Cli) -> None:
     master, slave = os.openpty()
     with subprocess.Popen(
@@ -85,6 +134,12 @@ def test_on_a_terminal_one_display_is_redrawn(cli: Cli) -> None:
         text = b""
         while b"emitted" not in text or b"\x1b[" not in text:
             text += os.read(master, 65536)
+        link = re.search(rb"look at it while it lasts: http://(127.0.0.1:[0-9]+)(/sign-in\?code=\S+)", text)
+        assert link is not None, text
+        browser = HTTPConnection(link[1].decode())
+        browser.request("GET", link[2].decode())
+        assert browser.getresponse().status == 303
+        browser.close()
         process.send_signal(signal.SIGINT)
         while True:
             try:

@@ -10,8 +10,12 @@ from cli_cases import ROOT, Cli
 from livestream import __version__
 from livestream.cli import exits
 
-COMMANDS = ["daemon", "sync", "status", "queue", "doctor", "demo"]
-NOUNS = ["ls", "show", "verify", "export", "retry", "drop", "gc"]
+COMMANDS = ["daemon", "sync", "status", "queue", "studio", "token", "doctor", "demo"]
+NOUNS = {
+    "queue": ["ls", "show", "verify", "export", "retry", "drop", "gc"],
+    "studio": ["backup", "link"],
+    "token": ["create", "list", "regenerate", "delete", "revoke"],
+}
 
 
 def test_help_names_every_command_and_every_exit_code(cli: Cli) -> None:
@@ -24,7 +28,9 @@ def test_help_names_every_command_and_every_exit_code(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [[command] for command in COMMANDS] + [["queue", noun] for noun in NOUNS], ids=" ".join
+    "words",
+    [[command] for command in COMMANDS] + [[group, noun] for group, nouns in NOUNS.items() for noun in nouns],
+    ids=" ".join,
 )
 def test_each_command_teaches_itself_with_an_example(cli: Cli, words: list[str]) -> None:
     ran = cli(*words, "--help")

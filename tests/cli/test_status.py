@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 from cli_cases import Cli
 
 from livestream.events import JsonObject
+from livestream.spool.layout import FileLock
 from livestream.testing import FakeStudio
 
 
@@ -34,6 +38,20 @@ def test_without_a_daemon_the_numbers_are_true(cli: Cli) -> None:
     assert 700_000 < one["backlog_bytes"] < 720_000
     assert 0 < one["behind_s"] < 60
     assert (one["writers"], one["writers_alive"]) == (1, 0)
+
+
+def test_books_that_a_daemon_is_just_making_are_not_there_yet(cli: Cli) -> None:
+    cli.record("one", steps=7)
+    lock = FileLock(cli.spool / "daemon.lock")
+    assert lock.take()
+    (cli.spool / "daemon.db").touch(mode=0o600)
+    document = cli("status", "--json").json
+    assert document["problems"] == []
+    assert document["experiments"][0]["backlog_events"] == 9
+    with closing(sqlite3.connect(cli.spool / "daemon.db")) as database:
+        database.execute("PRAGMA journal_mode = WAL").fetchall()  # what it does next, before there are tables
+        assert cli("status", "--json").json["problems"] == []
+    lock.release()
 
 
 def test_what_only_the_journal_of_a_killed_writer_holds_is_counted(cli: Cli) -> None:
