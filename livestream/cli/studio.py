@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sqlite3
 import webbrowser
 from contextlib import closing
 from pathlib import Path
@@ -126,10 +125,7 @@ def studio(  # noqa: PLR0913 - one parameter an option
 @click.pass_obj
 def backup(outer: Path | None, target: Path, data: Path | None) -> None:
     """Copy everything that a Studio holds to a new folder."""
-    try:
-        made = back_up(_folder(data or outer), target.absolute())
-    except sqlite3.Error as error:
-        raise CommandError(f"the database cannot be copied: {error}", TROUBLE) from error
+    made = back_up(_folder(data or outer), target.absolute())
     tell(
         f"{made.target}: databases {human_bytes(made.database_bytes)}, {counted(made.blobs, 'image')}"
         f" ({made.linked:,} linked), {counted(made.logged_bodies, 'body')} not yet applied"

@@ -11,9 +11,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import sqlite3
 from collections.abc import Iterable
-from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +19,7 @@ import msgspec
 
 from livestream.errors import LivestreamError
 from livestream.files import FolderError, private_folder, sync_folder
+from livestream.studio.store.sqlite.database import copy_database
 
 DATABASES: Final = ("studio.db", "auth.db")
 LOGGED: Final = "ingest"
@@ -47,7 +46,7 @@ def back_up(data: Path, target: Path) -> BackupSummary:
     Raises:
         BackupError: ``data`` is no Studio's folder, or ``target`` is there.
         OSError: There is no space, or no right to write.
-        sqlite3.Error: A database cannot be read.
+        StoreError: A database cannot be read.
     """
     if not (data / DATABASES[0]).is_file():
         raise BackupError(f"{data} holds no Studio: there is no {DATABASES[0]} in it; --data names another folder")
@@ -71,7 +70,7 @@ def _copy(data: Path, partial: Path, target: Path) -> BackupSummary:
     logged = [_put(path, partial / LOGGED / path.name, may_link=False) for path in _files(data / LOGGED, ".body")]
     for name in DATABASES:
         if (data / name).is_file():
-            _copy_database(data / name, partial / name)
+            copy_database(data / name, partial / name)
     linked = [_put(path, partial / path.relative_to(data), may_link=True) for path in _blobs(data / BLOBS)]
     for folder in sorted(path for path in partial.rglob("*") if path.is_dir()):
         sync_folder(folder)
@@ -115,19 +114,3 @@ def _put(source: Path, target: Path, *, may_link: bool) -> bool | None:
 
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_CLOEXEC, 0o600)
-
-
-def _copy_database(source: Path, target: Path) -> None:
-    """Copy all pages in one step: a reader's view of a WAL database, which no writer disturbs or waits for."""
-    os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-    with (
-        closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as reading,
-        closing(sqlite3.connect(target)) as writing,
-    ):
-        reading.backup(writing)
-        writing.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-    descriptor = os.open(target, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -105,7 +105,7 @@ def test_a_port_that_is_taken_is_a_usage_error(cli: Cli, started: Started, tmp_p
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--host", "0.0.0.0"], "livestream token create"),
+        (["--host", "0.0.0.0", "--port", "0"], "livestream token create"),
         (["--public-url", "studio.example.com"], "--public-url"),
         (["--public-url", "https://me:pw@studio.example.com"], "--public-url"),
         (["--port", "70000"], "--port"),

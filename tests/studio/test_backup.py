@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from livestream.studio.backup import BackupError, back_up
+from livestream.studio.store.errors import StoreError
 
 BLOB = "ab" * 32
 
@@ -87,7 +88,7 @@ def test_a_copy_made_beside_a_writer_is_one_state(data: Path, tmp_path: Path) ->
 def test_a_backup_that_fails_leaves_nothing(data: Path, tmp_path: Path) -> None:
     (data / "auth.db").write_bytes(b"not a database" * 1000)
 
-    with pytest.raises(sqlite3.Error):
+    with pytest.raises(StoreError, match=r"data/auth\.db"):
         back_up(data, tmp_path / "copy")
 
     assert [path.name for path in tmp_path.iterdir()] == ["data"]

@@ -10,7 +10,14 @@ from store_cases import Store, delivery, points
 
 from livestream.studio.store.blobs import Blobs
 from livestream.studio.store.errors import StoreError
-from livestream.studio.store.sqlite.database import NAME, connect_reader, connect_writer, migrate, migrations
+from livestream.studio.store.sqlite.database import (
+    NAME,
+    connect_reader,
+    connect_writer,
+    copy_database,
+    migrate,
+    migrations,
+)
 
 
 def test_a_fresh_database_has_the_newest_schema_and_is_its_owners_alone(tmp_path: Path) -> None:
@@ -84,14 +91,14 @@ def test_a_backup_while_others_write_is_one_whole_state(tmp_path: Path) -> None:
     store.apply(delivery(step=1, points=[points([(1, 0.5)])]))
     copy = tmp_path / "copy"
     copy.mkdir()
-    store.writer.backup(copy / NAME)
+    copy_database(data / NAME, copy / NAME)
     store.apply(delivery(step=2, points=[points([(2, 0.5)])]))
     assert [path.name for path in copy.iterdir()] == [NAME]
     assert stat.S_IMODE((copy / NAME).stat().st_mode) == 0o600
     with contextlib.closing(sqlite3.connect(copy / NAME)) as connection:
         assert connection.execute("SELECT step FROM point").fetchall() == [(1,)]
     with pytest.raises(StoreError, match="File exists"):
-        store.writer.backup(copy / NAME)
+        copy_database(data / NAME, copy / NAME)
     store.writer.close()
     restored = Store(copy)
     restored.apply(delivery(step=2, points=[points([(2, 0.5)])]))

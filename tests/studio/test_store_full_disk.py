@@ -7,6 +7,7 @@ from store_cases import METRICS, NOW_US, Store, delivery, expected_rollups, is_w
 from training_cases import small_disk, succeed, use_up
 
 from livestream.studio.store.errors import StoreError, StoreFullError
+from livestream.studio.store.sqlite.database import NAME, copy_database
 from livestream.studio.update import Delivery, Picture
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -68,7 +69,7 @@ def test_a_backup_without_space_leaves_nothing(tmp_path: Path) -> None:
     store.apply(*[numbered(number) for number in range(10)])
     with small_disk("200k") as disk:
         with pytest.raises(StoreFullError):
-            store.writer.backup(disk / "studio.db")
+            copy_database(tmp_path / NAME, disk / NAME)
         assert list(disk.iterdir()) == []
     store.writer.close()
 

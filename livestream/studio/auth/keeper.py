@@ -217,15 +217,6 @@ class Keeper:
 
     # -- the file
 
-    def backup(self, target: Path) -> None:
-        """Write a consistent copy to a file that is not there yet, 0600."""
-        target.touch(mode=0o600, exist_ok=False)
-        copy = sqlite3.connect(target)
-        try:
-            self._connection.backup(copy)
-        finally:
-            copy.close()
-
     def close(self) -> None:
         """Close auth.db."""
         self._connection.close()

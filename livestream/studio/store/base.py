@@ -8,7 +8,6 @@ and a power cut. A `Reader` sees committed states only, each method one of them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
 import msgspec
@@ -99,9 +98,6 @@ class Writer(Protocol):
 
     def add_event(self, experiment: int, kind: str, detail: JsonObject, time_us: int) -> list[Change]:
         """Write a line to an experiment's log of events, for example a change of its status; it is a change `facts`."""
-
-    def backup(self, target: Path) -> None:
-        """Write a consistent copy of the database to a file that is not there yet."""
 
     def close(self) -> None:
         """Checkpoint and close."""

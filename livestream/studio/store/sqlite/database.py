@@ -199,13 +199,20 @@ def copy_database(source: Path, target: Path) -> None:
     except OSError as error:
         raise StoreError(f"cannot make {target}: {error.strerror}") from error
     try:
-        with (
-            _translated(target),
-            contextlib.closing(_connect(source, "ro")) as original,
-            contextlib.closing(_connect(target, "rw")) as copy,
-        ):
-            original.backup(copy)
-            copy.execute("PRAGMA journal_mode = DELETE").fetchall()  # one file, without a WAL beside it
+        with _translated(source), contextlib.closing(_connect(source, "ro")) as original:
+            original.execute("PRAGMA schema_version").fetchall()  # what is no database is the source's trouble
+            with _translated(target), contextlib.closing(_connect(target, "rw")) as copy:
+                original.backup(copy)
+                copy.execute("PRAGMA journal_mode = DELETE").fetchall()  # one file, without a WAL beside it
+        _sync(target)
     except BaseException:
         target.unlink(missing_ok=True)
         raise
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

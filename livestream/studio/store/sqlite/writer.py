@@ -159,15 +159,6 @@ class SqliteWriter:
             logs.add_event(experiment, kind, detail, time_us)
             return logs.write()
 
-    def backup(self, target: Path) -> None:
-        """Write a consistent copy of the database to a file that is not there yet.
-
-        Raises:
-            StoreFullError: There is no space; what was written of the copy is removed.
-            StoreError: The file is there, or cannot be made.
-        """
-        database.copy_database(self._path, target)
-
     def close(self) -> None:
         """Checkpoint and close."""
         with contextlib.suppress(sqlite3.Error):
