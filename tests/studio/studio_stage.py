@@ -125,7 +125,10 @@ class RunningStudio:
     Attributes:
         lines: What it printed at its start.
         token: May do everything.
+        program: What its words are given to.
     """
+
+    program: tuple[str, ...] = (sys.executable, "-m", "livestream")
 
     def __init__(self, data: Path, environ: Mapping[str, str] | None = None, *arguments: str) -> None:
         self.data = data
@@ -150,7 +153,7 @@ class RunningStudio:
         port = self.url.rpartition(":")[2] if self.lines else "0"
         words = ["studio", "--data", str(self.data), "--port", port, *self.arguments]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "livestream", *words],
+            [*self.program, *words],
             env=self.environ,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
