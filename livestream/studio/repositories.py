@@ -29,6 +29,8 @@ _OTHER_NAMES: Final = {
     "altssh.bitbucket.org": "bitbucket.org",
 }
 """Hosts by which a forge goes too, mostly for ssh over port 443."""
+_EDGES: Final = "".join(sign for sign in map(chr, range(0x3001)) if sign.isspace() or sign == ".")
+"""Of a host's name, to be left off. Not by a pattern, whose time grows with the square of what a stranger sends."""
 _LOOPBACK: Final = re.compile(r"localhost|127(?:\.\d+){3}|\[::1\]", re.IGNORECASE)
 """Here, and only here, another port is likely to be another server: a tunnel, a forge under test."""
 _DEFAULT_PORTS: Final = frozenset({"", "22", "80", "443", "9418"})
@@ -118,7 +120,7 @@ def _split_scp(text: str) -> tuple[str, str]:
 
 def _hosted(host: str, path: str, *, keep_case: bool) -> _Place:
     name, port = re.fullmatch(r"(?s)(\[[^\]]*\]|[^:]*):?(.*)", host).groups()  # type: ignore[union-attr] # matches all
-    name = re.sub(r"^[\s.~]+|[\s.]+$", "", name.lower())  # no host begins as a path does
+    name = name.lower().lstrip(f"{_EDGES}~").rstrip(_EDGES)  # no host begins as a path does
     name = _OTHER_NAMES.get(name, name)
     if name == "ssh.dev.azure.com":  # Azure's ssh paths have another shape: v3/organisation/project/repository
         name, path = "dev.azure.com", re.sub(r"^/*v3/(.*)/([^/]+)$", r"\1/_git/\2", path)

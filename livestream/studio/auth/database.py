@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from livestream.studio.auth.errors import AuthError
+from livestream.studio.store.sqlite.database import statements, transaction
 
 FILE_NAME: Final = "auth.db"
 _BUSY_MS: Final = 5_000
@@ -93,18 +92,6 @@ def connect(data: Path) -> sqlite3.Connection:
     return connection
 
 
-@contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Join what is done inside into one commit; an exception undoes all of it."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
-
-
 def data_version(connection: sqlite3.Connection) -> int:
     """A number that differs from the one before if another connection has committed."""
     version: int = connection.execute("PRAGMA data_version").fetchone()[0]
@@ -122,7 +109,7 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
                 f" {len(_MIGRATIONS)}): upgrade livestream"
             )
         for script in _MIGRATIONS[version:]:
-            for statement in _statements(script):
+            for statement in statements(script):
                 connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {len(_MIGRATIONS)}")
 
@@ -130,13 +117,3 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
 def _version(connection: sqlite3.Connection) -> int:
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     return version
-
-
-def _statements(script: str) -> Iterator[str]:
-    """Part a script into its statements: ``executescript`` would commit before the first."""
-    statement = ""
-    for line in script.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""

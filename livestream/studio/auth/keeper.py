@@ -18,7 +18,7 @@ from typing import Final
 import msgspec
 
 from livestream.studio.auth.base import Caller, Scope, Token
-from livestream.studio.auth.database import connect, data_version, transaction
+from livestream.studio.auth.database import connect, data_version
 from livestream.studio.auth.devices import Devices
 from livestream.studio.auth.errors import NoTokenError, TokenFieldError, TokenNameTakenError
 from livestream.studio.auth.texts import (
@@ -29,6 +29,7 @@ from livestream.studio.auth.texts import (
     new_secret,
     new_token,
 )
+from livestream.studio.store.sqlite.database import transaction
 
 logger: Final = logging.getLogger(__name__)
 
@@ -38,10 +39,16 @@ _TOUCH_US: Final = 60 * 1_000_000
 _EXTEND_US: Final = 3600 * 1_000_000
 """A session is prolonged at most this often."""
 _MAX_CACHED: Final = 4_096
+MAX_SESSIONS: Final = 1_000
+"""Of one token; over it the oldest end: whoever has a token can sign in as often as they like, and each is a row."""
 _PROLONG: Final = (
     # The sessions that were opened with a regenerated token end with its overlap.
     "UPDATE session SET expires_us = ?1 WHERE digest = ?2"
     " AND NOT EXISTS (SELECT 1 FROM token WHERE token.id = session.token AND overlap_until_us > ?3)"
+)
+_FORGET_OLDEST: Final = (
+    "DELETE FROM session WHERE token IS ?1 AND digest IN"
+    " (SELECT digest FROM session WHERE token IS ?1 ORDER BY created_us DESC LIMIT -1 OFFSET ?2)"
 )
 _COLUMNS: Final = (
     "id, name, scopes, hint, project, created_us, expires_us, last_used_us,"
@@ -199,6 +206,7 @@ class Keeper:
             if caller is None and not self._use_up(digest, now_us):
                 return None
             self._connection.execute("DELETE FROM session WHERE expires_us <= ?", (now_us,))
+            self._connection.execute(_FORGET_OLDEST, (caller.token if caller else None, MAX_SESSIONS - 1))
             self._connection.execute(
                 "INSERT INTO session VALUES (?, ?, ?, ?)",
                 (digest_of(session), caller.token if caller else None, now_us, now_us + SESSION_US),

@@ -105,10 +105,16 @@ async def start_login(request: web.Request) -> web.Response:
 
 async def poll_login(request: web.Request) -> web.Response:
     """Say whether the program may."""
+    guesses, address = request.app[GUARD].sign_ins, client_address(request)
+    wait_s = guesses.wait_s(address, time.monotonic())
+    if wait_s is not None:
+        raise too_many(wait_s, "wrong codes from this address")
     wanted = await body_of(request, DevicePoll)
     found = services_of(request).keeper.devices.poll(wanted.code)
     if found.state == "approved":
         return json_response(AccessToken(access_token=found.secret))
+    if found.state == "expired":
+        guesses.take(address, time.monotonic())
     raise ProblemError(400, f"authorization_{found.state}")
 
 
@@ -196,6 +202,7 @@ ROUTES: Final = (
         scope=None,
         body=DevicePoll,
         answer=AccessToken,
+        problems={429: "Too many codes from this address that nobody waits with."},
     ),
     Route(
         method="GET",

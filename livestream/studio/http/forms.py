@@ -8,6 +8,7 @@ from urllib.parse import parse_qs
 from aiohttp import web
 
 from livestream.studio.http.problems import ProblemError
+from livestream.studio.http.routes import content_of
 
 _MAX_FORM_BYTES: Final = 64 * 1024
 _STEPS: Final = ((60, "s"), (3600, "min"), (86_400, "h"))
@@ -46,15 +47,11 @@ async def form_of(request: web.Request) -> Form:
     """Read a form.
 
     Raises:
-        ProblemError: 400, 413 or 415.
+        ProblemError: 400, 408, 413 or 415.
     """
     if request.content_type != "application/x-www-form-urlencoded":
         raise ProblemError(415, f"Content-Type: {request.content_type}; accepted: application/x-www-form-urlencoded")
-    content = bytearray()
-    async for piece in request.content.iter_any():
-        content += piece
-        if len(content) > _MAX_FORM_BYTES:
-            raise ProblemError(413, f"body: more than {_MAX_FORM_BYTES} bytes")
+    content = await content_of(request, _MAX_FORM_BYTES)
     try:
         return Form(parse_qs(content.decode(), keep_blank_values=True, max_num_fields=100))
     except ValueError:

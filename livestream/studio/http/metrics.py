@@ -68,6 +68,7 @@ def _told(services: Services, kinds: Mapping[str, int]) -> Iterator[str]:
         ("points_known_total", "counter", "Points that came again.", counters.points_known),
         ("repeats_total", "counter", "Updates that came again, known by their key.", counters.repeats),
         ("large_bodies_total", "counter", "Bodies that were logged first and applied later.", counters.large_bodies),
+        ("large_refused_total", "counter", "Logged bodies put aside as damaged.", counters.large_refused),
         (
             "pending_bytes",
             "gauge",

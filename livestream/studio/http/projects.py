@@ -201,7 +201,7 @@ async def get_view_links(request: web.Request) -> web.Response:
 async def open_page(request: web.Request) -> web.Response:
     """Send a browser to the page that shows a project; clients append queries of their own to its address."""
     project = await _visible_project(request)
-    given = request.rel_url.query_string
+    given = request.rel_url.raw_query_string  # still escaped: a line break must not get into a header
     return see_other(f"{root_of(request)}?project={project.id}{'&' * bool(given)}{given}")
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Literal, TypeAlias, TypeVar
+from typing import Final, Literal, TypeAlias, TypeVar
 
 import msgspec
 from aiohttp import web
@@ -13,6 +14,9 @@ from livestream.studio.http.problems import ProblemError
 
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 T = TypeVar("T")
+
+BODY_S: Final = 30.0
+"""The longest that a small body may take to come: who sends slowly holds a handler."""
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,21 +72,37 @@ async def body_of(request: web.Request, shape: type[T], max_bytes: int = 64 * 10
     """Read a small JSON body.
 
     Raises:
-        ProblemError: 400 with the path of the bad field, 413, or 415.
+        ProblemError: 400 with the path of the bad field, 408, 413, or 415.
     """
     if request.content_type != "application/json":
         raise ProblemError(415, f"Content-Type: {request.content_type}; accepted: application/json")
-    content = await request.content.read(max_bytes + 1)
-    while len(content) <= max_bytes and not request.content.at_eof():
-        content += await request.content.read(max_bytes + 1 - len(content))
-    if len(content) > max_bytes:
-        raise ProblemError(413, f"body: more than {max_bytes} bytes")
+    content = await content_of(request, max_bytes)
     try:
         return msgspec.json.decode(content, type=shape)
     except msgspec.ValidationError as error:
         raise ProblemError(400, f"body: {error}") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ProblemError(400, f"body: not JSON: {error}") from None
+
+
+async def content_of(request: web.Request, max_bytes: int) -> bytes:
+    """Read the bytes of a small body.
+
+    Raises:
+        ProblemError: 400: it is cut, or not encoded as its headers say; 408: it does not come; 413: it is too large.
+    """
+    content = bytearray()
+    try:
+        async with asyncio.timeout(BODY_S):
+            async for piece in request.content.iter_any():
+                content += piece
+                if len(content) > max_bytes:
+                    raise ProblemError(413, f"body: more than {max_bytes} bytes")
+    except web.RequestPayloadError as error:
+        raise ProblemError(400, f"body: cut, or not encoded as its headers say: {error}") from None
+    except TimeoutError:
+        raise ProblemError(408, f"body: did not come within {BODY_S:g} s") from None
+    return bytes(content)
 
 
 def id_of(request: web.Request, name: str = "id") -> int:

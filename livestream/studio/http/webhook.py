@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Final
 
 import msgspec
@@ -16,7 +17,7 @@ from livestream.studio.http.projects import find_project, page_url, visible
 from livestream.studio.http.routes import Route, body_of
 from livestream.studio.http.writing import written
 from livestream.studio.repositories import normalise, project_name
-from livestream.studio.store.base import Project
+from livestream.studio.store.base import Project, Reader, Scope
 from livestream.studio.store.errors import ProjectExistsError
 
 MAX_BODY_BYTES: Final = 4 * 1024 * 1024
@@ -62,7 +63,10 @@ async def note_references(request: web.Request) -> web.Response:
         raise ProblemError(403, "body.repo_url: this token is for another project")
     now_us = services.clock_us()
     refs = told.refs
-    await written(services, lambda writer: writer.note_references(repository, refs.pushed, refs.removed, now_us))
+    if allowed is not None and project is not None and project.subdir:
+        refs = await services.readers.ask(partial(_mine, project=project, refs=refs))
+    pushed, removed = refs.pushed, refs.removed
+    await written(services, lambda writer: writer.note_references(repository, pushed, removed, now_us))
     services.tree.refresh(repository)
     if project is None and services.tree.knows(repository):
         project = await _project_of(services, told.repo_url, now_us)
@@ -73,6 +77,23 @@ def _check(field: str, references: list[str]) -> None:
     for index, reference in enumerate(references):
         if split_experiment(reference) is None:
             raise ProblemError(400, f"body.refs.{field}[{index}]: no reference of an experiment (refs/exps/...)")
+
+
+def _mine(reader: Reader, project: Project, refs: Refs) -> Refs:
+    """Keep those of experiments that a project over a folder shows: its token changes no others."""
+    named = {reference: split_experiment(reference) for reference in (*refs.pushed, *refs.removed)}
+    baselines = tuple({name[0] for name in named.values() if name is not None})
+    scope = Scope(repository=project.repository, subdir=project.subdir, baseline_shas=baselines)
+    known = {
+        (brief.identity.baseline_sha, brief.identity.name)
+        for is_deleted in (False, True)
+        for brief in reader.briefs(msgspec.structs.replace(scope, deleted=is_deleted))
+    }
+    mine = {reference for reference, name in named.items() if name in known}
+    return Refs(
+        pushed=[reference for reference in refs.pushed if reference in mine],
+        removed=[reference for reference in refs.removed if reference in mine],
+    )
 
 
 async def _project_of(services: Services, repo_url: str, now_us: int) -> Project | None:

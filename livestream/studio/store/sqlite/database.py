@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from livestream.files import sync_path
 from livestream.studio.store.errors import StoreError, StoreFullError
 
 NAME: Final = "studio.db"
@@ -108,7 +109,7 @@ def migrate(connection: sqlite3.Connection, path: Path, upto: int | None = None)
         raise StoreError(f"{path} holds tables that are not livestream's")
     for number, script in scripts[version:upto]:
         with transaction(connection):
-            for statement in _statements(script.read_text("utf-8")):
+            for statement in statements(script.read_text("utf-8")):
                 connection.execute(statement)
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {number}")
@@ -173,8 +174,11 @@ def _configure_writer(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA trusted_schema = OFF")
 
 
-def _statements(script: str) -> Iterator[str]:
-    """Cut a script where SQLite says that a statement is complete, so that all run in one transaction of ours."""
+def statements(script: str) -> Iterator[str]:
+    """Cut a script where SQLite says that a statement is complete, so that all run in one transaction of ours.
+
+    ``executescript`` would commit before the first.
+    """
     statement = ""
     for line in script.splitlines(keepends=True):
         statement += line
@@ -204,15 +208,7 @@ def copy_database(source: Path, target: Path) -> None:
             with _translated(target), contextlib.closing(_connect(target, "rw")) as copy:
                 original.backup(copy)
                 copy.execute("PRAGMA journal_mode = DELETE").fetchall()  # one file, without a WAL beside it
-        _sync(target)
+        sync_path(target)
     except BaseException:
         target.unlink(missing_ok=True)
         raise
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
