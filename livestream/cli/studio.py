@@ -128,7 +128,7 @@ def backup(outer: Path | None, target: Path, data: Path | None) -> None:
     made = back_up(_folder(data or outer), target.absolute())
     tell(
         f"{made.target}: databases {human_bytes(made.database_bytes)}, {counted(made.blobs, 'image')}"
-        f" ({made.linked:,} linked), {counted(made.logged_bodies, 'body')} not yet applied"
+        f" ({made.linked:,} linked), {counted(made.logged_bodies, 'update')} not yet applied"
     )
 
 

@@ -29,7 +29,7 @@ from livestream.daemon.sending import Answer, CurrentPlan, Round, Sender
 from livestream.daemon.shared import Shared
 from livestream.daemon.shipment import bytes_of, plan_for, take
 from livestream.daemon.vault import NoDestination
-from livestream.events import Done, Record, Start
+from livestream.events import Data, Done, Record, Start
 from livestream.pipeline.update import ExperimentState
 from livestream.sinks.base import Capabilities
 from livestream.spool.batch import Batch
@@ -342,4 +342,11 @@ def _before_successors(live: list[Entry], leader: Entry | None) -> list[Entry]:
 
 def _measure(entry: Entry, records: Sequence[Record]) -> None:
     if records:
-        entry.bytes_per_event = sum(record.size for record in records) / len(records)
+        entry.bytes_per_event = sum(map(_stored_bytes, records)) / len(records)
+
+
+def _stored_bytes(record: Record) -> int:
+    """Give an event's size on the disk, its images included."""
+    if not isinstance(record.event, Data) or not record.event.images:
+        return record.size
+    return record.size + sum(image.size for image in record.event.images.values() if image.blob is not None)

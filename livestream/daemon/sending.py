@@ -191,15 +191,17 @@ class Sender:
         body = await body_of(shipment, part)
         headers = {}
         if capabilities.advertised and shipment.update.first > 0:  # a start that nobody emitted has no number
-            headers = headers_for(shipment.update, part.index + 1, part.count, self._facts(this))
+            headers = headers_for(shipment.update, part.index + 1, part.count, self._facts(this, part))
         request = Request(body=body, headers=headers, compress="gzip" in capabilities.compression)
         outcome = await self._shared.sink.send(this.studio.destination.target, request)
         self._shared.counts.requests += 1
         self._shared.counts.bytes_sent += len(body)
         return outcome
 
-    def _facts(self, this: Round) -> dict[str, str]:
-        waiting, losses = this.entry.waiting(self._shared.wall(), this.records[-1]), this.entry.losses()
+    def _facts(self, this: Round, part: Part) -> dict[str, str]:
+        is_last = part.index + 1 == part.count  # before it, the update's own events wait too
+        waiting = this.entry.waiting(self._shared.wall(), this.records[-1] if is_last else None)
+        losses = this.entry.losses()
         facts = {}
         if waiting.rows:
             facts["Livestream-Backlog"] = f"{waiting.rows},{waiting.bytes},{waiting.oldest_s:.0f}"
@@ -345,6 +347,8 @@ class Sender:
             return
         span = self.account.span(this.entry, this.batch, this.records)
         await self.account.commit(this.entry, span.last, [*span.letters, *letters], update)
+        if this.records and this.entry.queued:
+            this.entry.oldest = this.records[-1].event.time  # what follows is no older; beats come before the next look
 
 
 def _contents(part: Part) -> str:

@@ -91,6 +91,10 @@ Parameters: TypeAlias = Mapping[str, str | bytes | int | float | None]
 Row: TypeAlias = tuple[object, ...]
 
 
+class StateAbsentError(SpoolError):
+    """There is no daemon.db, or it has no tables yet: a daemon that holds its lock is making it this moment."""
+
+
 class StateFullError(SpoolError):
     """The disk took no change of daemon.db; nothing of it was stored, and the same change may be tried again."""
 
@@ -259,11 +263,12 @@ def open_for_reading(path: Path) -> Rows:
     """Open a daemon.db beside whoever writes it.
 
     Raises:
+        StateAbsentError: Nobody has written one yet.
         SpoolFormatError: A newer livestream wrote it.
-        SpoolError: It is not there, or cannot be read.
+        SpoolError: It cannot be read.
     """
     if not path.exists():
-        raise SpoolError(f"{path} does not exist: no daemon has served this spool yet")
+        raise StateAbsentError(f"{path} does not exist: no daemon has served this spool yet")
     rows: Rows
     try:
         connection = _connect(path, "mode=ro", sqlite3.Connection)
@@ -278,7 +283,8 @@ def open_for_reading(path: Path) -> Rows:
             raise translate(error, path) from error
         rows = Snapshot(path)
     try:
-        _check_version(rows)
+        if _check_version(rows) == 0 and rows.fetch(COUNT_TABLES) == [(0,)]:
+            raise StateAbsentError(f"{path} is empty: a daemon is making it, or its content is gone")
     except SpoolError:
         rows.close()
         raise

@@ -25,6 +25,7 @@ from livestream.spool.database import (
     Replaced,
     Row,
     Rows,
+    StateAbsentError,
     StateFullError,
     open_for_reading,
     open_for_writing,
@@ -43,7 +44,7 @@ from livestream.spool.rows import (
     WriterRow,
 )
 
-__all__ = ["Replaced", "State", "StateFullError"]
+__all__ = ["Replaced", "State", "StateAbsentError", "StateFullError"]
 
 _EXPERIMENT: Final = (
     "SELECT id, repo_url, baseline_sha, name, state, step, started, done, accepted_data, hold, hold_since,"
@@ -143,8 +144,9 @@ class State:
         """Open beside the daemon, to look.
 
         Raises:
+            StateAbsentError: Nobody has written one yet.
             SpoolFormatError: A newer livestream wrote it.
-            SpoolError: It is not there, or cannot be read.
+            SpoolError: It cannot be read.
         """
         return cls(open_for_reading(path))
 

@@ -32,7 +32,7 @@ from livestream.spool.rows import (
     Tally,
     TargetRow,
 )
-from livestream.spool.state import State, StateFullError
+from livestream.spool.state import State, StateAbsentError, StateFullError
 
 EXPERIMENT = Experiment(repo_url="git@host:a/b.git", baseline_sha="a" * 40, name="null")
 FLIP_ROUNDS = 60
@@ -441,7 +441,10 @@ def test_a_reader_sees_what_an_exclusive_daemon_committed(path: Path) -> None:
 
 
 def test_there_is_nothing_to_read_before_the_first_daemon(path: Path) -> None:
-    with pytest.raises(SpoolError, match="does not exist"):
+    with pytest.raises(StateAbsentError, match="does not exist"):
+        State.open_readonly(path)
+    path.touch(0o600)
+    with pytest.raises(StateAbsentError, match="is empty"):
         State.open_readonly(path)
 
 
