@@ -18,7 +18,7 @@ from livestream.cli.output import counted, human_bytes, tell
 from livestream.studio.auth.keeper import Keeper, sign_in_link
 from livestream.studio.backup import back_up
 from livestream.studio.server import Studio, StudioBusyError, now_us, read_state, serve
-from livestream.studio.settings import DEFAULT_PORT, StudioSettings
+from livestream.studio.settings import DEFAULT_PORT, StudioSettings, adjust
 from livestream.studio.store.sqlite.database import NAME as STUDIO_DATABASE
 
 _HELP = f"""Run a Studio: what trainings send is kept, judged and shown. One process, one folder, no other service.
@@ -80,6 +80,13 @@ data_option: Final = click.option(
 @click.option(
     "--public-url", metavar="URL", help="How browsers reach it behind a proxy, with the path if there is one."
 )
+@click.option(
+    "--set",
+    "adjustments",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Set a bound of the statuses or a limit, for example silent_s=90; docs/studio.md lists them all.",
+)
 @click.option("--no-announce", is_flag=True, help="Do not tell this user's trainings where it is.")
 @click.option("--open", "do_open", is_flag=True, help="Open the browser, signed in.")
 @click.pass_context
@@ -90,6 +97,7 @@ def studio(  # noqa: PLR0913 - one parameter an option
     port: int,
     repositories: tuple[str, ...],
     public_url: str | None,
+    adjustments: tuple[str, ...],
     *,
     no_announce: bool,
     do_open: bool,
@@ -105,6 +113,7 @@ def studio(  # noqa: PLR0913 - one parameter an option
         public_url=_checked_url(public_url),
         repositories=repositories,
     )
+    settings = adjust(settings, adjustments)
     log_to_stderr(secrets_of(os.environ))
 
     def ready(running: Studio) -> None:

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Annotated, TypeVar
 
 import msgspec
+from msgspec import Meta
+
+from livestream.errors import ConfigError
+
+_T = TypeVar("_T", bound=msgspec.Struct)
 
 DEFAULT_PORT = 8585
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+Positive = Annotated[float, Meta(gt=0, lt=1e12)]
+Seconds = Positive
+Count = Annotated[int, Meta(ge=1, le=1 << 40)]
 
 
 class StatusBounds(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,13 +32,13 @@ class StatusBounds(msgspec.Struct, frozen=True, kw_only=True):
         behind_s: The oldest event on the node is older than this: Catching up.
     """
 
-    stalled_s: float = 120.0
-    stalled_factor: float = 5.0
-    silent_s: float = 60.0
-    lost_s: float = 600.0
-    quiet_silent_s: float = 600.0
-    quiet_lost_s: float = 86_400.0
-    behind_s: float = 30.0
+    stalled_s: Seconds = 120.0
+    stalled_factor: Positive = 5.0
+    silent_s: Seconds = 60.0
+    lost_s: Seconds = 600.0
+    quiet_silent_s: Seconds = 600.0
+    quiet_lost_s: Seconds = 86_400.0
+    behind_s: Seconds = 30.0
 
 
 class StudioLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,18 +57,18 @@ class StudioLimits(msgspec.Struct, frozen=True, kw_only=True):
         failed_sign_ins: Of one address in ``failed_sign_ins_s``; over it: 429.
     """
 
-    max_request_bytes: int = 32 * 1024 * 1024
-    max_plot_bytes: int = 29_000_000
-    max_plots: int = 10_000
-    large_bytes: int = 256 * 1024
-    max_large_reads: int = 4
-    max_logged_bytes: int = 2 * 1024**3
-    max_queued: int = 2_000
-    body_timeout_s: float = 120.0
-    requests_per_s: float = 500.0
-    request_burst: float = 2_000.0
-    failed_sign_ins: int = 20
-    failed_sign_ins_s: float = 300.0
+    max_request_bytes: Count = 32 * 1024 * 1024
+    max_plot_bytes: Count = 29_000_000
+    max_plots: Count = 10_000
+    large_bytes: Count = 256 * 1024
+    max_large_reads: Count = 4
+    max_logged_bytes: Count = 2 * 1024**3
+    max_queued: Count = 2_000
+    body_timeout_s: Seconds = 120.0
+    requests_per_s: Positive = 500.0
+    request_burst: Positive = 2_000.0
+    failed_sign_ins: Count = 20
+    failed_sign_ins_s: Seconds = 300.0
 
 
 class StudioSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,3 +89,36 @@ class StudioSettings(msgspec.Struct, frozen=True, kw_only=True):
     repositories: tuple[str, ...] = ()
     bounds: StatusBounds = StatusBounds()
     limits: StudioLimits = StudioLimits()
+
+
+def names() -> dict[str, float]:
+    """Give every bound and limit that can be set, with its default."""
+    return {
+        field.name: field.default for kind in (StatusBounds, StudioLimits) for field in msgspec.structs.fields(kind)
+    }
+
+
+def adjust(settings: StudioSettings, said: Iterable[str]) -> StudioSettings:
+    """Set bounds and limits as ``NAME=VALUE`` texts say.
+
+    Raises:
+        ConfigError: A name is not one of `names`, or a value cannot be it.
+    """
+    given: dict[str, str] = {}
+    for text in said:
+        name, separator, value = (piece.strip() for piece in text.partition("="))
+        if not separator or name not in names():
+            raise ConfigError(f"--set {name}: accepted: NAME=VALUE with a NAME of {', '.join(names())}")
+        given[name] = value
+    try:
+        return msgspec.structs.replace(
+            settings, bounds=_adjusted(settings.bounds, given), limits=_adjusted(settings.limits, given)
+        )
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"--set: {error}") from None
+
+
+def _adjusted(settings: _T, given: dict[str, str]) -> _T:
+    fields = {field.name for field in msgspec.structs.fields(settings)}
+    mine = {name: value for name, value in given.items() if name in fields}
+    return msgspec.convert(msgspec.structs.asdict(settings) | mine, type(settings), strict=False)
