@@ -47,8 +47,9 @@ def write_whole(path: Path, content: bytes) -> None:
         finally:
             os.close(descriptor)
         os.rename(temporary, path)
-    except OSError:
+    except OSError as error:
         temporary.unlink(missing_ok=True)
+        error.filename = error.filename or str(path)  # a write does not say which file there is no space for
         raise
 
 

@@ -54,8 +54,9 @@ def test_a_file_is_put_in_place_whole_or_not_at_all(tmp_path: Path) -> None:
 def test_a_file_for_which_there_is_no_space_leaves_the_old_one_and_nothing_else() -> None:
     with small_disk("64k") as disk:
         write_whole(disk / "file", b"old")
-        with pytest.raises(OSError, match="No space"):
+        with pytest.raises(OSError, match="No space") as refused:
             write_whole(disk / "file", b"n" * 100_000)
 
+        assert refused.value.filename == str(disk / "file")
         assert (disk / "file").read_bytes() == b"old"
         assert os.listdir(disk) == ["file"]

@@ -181,7 +181,8 @@ def delete(name: str, data: Path | None) -> None:
 
 _REVOKE_HELP = """End every token and every sign-in at once, and print a new sign-in link.
 
-Trainings keep their data and wait for a new token.
+Trainings keep their data and wait for a new token; a Studio that runs and announces itself gives those of your own on
+this machine one within seconds.
 
 \b
 Example:

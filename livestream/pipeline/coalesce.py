@@ -42,14 +42,17 @@ SNAPSHOT_FOLDERS = ("/plots/custom/", "/plots/sklearn/")  # DVCLive rewrites the
 def extent(records: Sequence[Record], profile: Profile, max_events: int) -> int:
     """Say how many leading records make one update.
 
-    ``start`` and ``done`` stand alone; data goes together, up to ``max_events``, and under ``image_history`` up to an
-    image whose path the update already holds.
+    ``start`` and ``done`` stand alone; data goes together, up to ``max_events``, under ``image_history`` up to an image
+    whose path the update already holds, and never over events that are missing: an update says only from where to where
+    it goes, so that nobody would learn of a hole inside it.
     """
     count = 0
     held: set[str] = set()
     for record in records[: max(1, max_events)]:
         if not isinstance(record.event, Data):
             return max(1, count)
+        if record.seq != records[0].seq + count:
+            return count
         if profile.image_history:
             names = _image_names(record.event)
             if not held.isdisjoint(names):
@@ -287,7 +290,8 @@ def _wire_plot(plot: Plot) -> JsonObject:
 
 
 def _is_whole(path: str) -> bool:
-    return any(folder in f"/{path}" for folder in SNAPSHOT_FOLDERS)
+    """Say whether DVCLive rewrites a file whole by its place; a table is a metric's, and its name may be anything."""
+    return not path.endswith(".tsv") and any(folder in f"/{path}" for folder in SNAPSHOT_FOLDERS)
 
 
 def _is_series(path: str, item: JsonObject) -> bool:

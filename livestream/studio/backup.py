@@ -23,6 +23,8 @@ from livestream.studio.store.sqlite.database import copy_database
 
 DATABASES: Final = ("studio.db", "auth.db")
 LOGGED: Final = "ingest"
+REFUSED: Final = "ingest/refused"
+"""What could not be applied is all there is of it."""
 BLOBS: Final = "blobs"
 
 
@@ -67,7 +69,11 @@ def back_up(data: Path, target: Path) -> BackupSummary:
 
 
 def _copy(data: Path, partial: Path, target: Path) -> BackupSummary:
+    for name in (LOGGED, BLOBS):
+        (partial / name).mkdir(mode=0o700)
     logged = [_put(path, partial / LOGGED / path.name, may_link=False) for path in _files(data / LOGGED, ".body")]
+    for path in _files(data / REFUSED, ".body"):
+        _put(path, partial / REFUSED / path.name, may_link=True)
     for name in DATABASES:
         if (data / name).is_file():
             copy_database(data / name, partial / name)

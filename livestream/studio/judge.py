@@ -77,6 +77,8 @@ class Judge:
                     await self._look(changed)
                 except (LivestreamError, sqlite3.Error, OSError) as error:
                     logger.warning("livestream.studio_judging_failed", extra={"error": str(error)})
+                except Exception:  # one experiment that cannot be judged must not end it for all, for good
+                    logger.exception("livestream.studio_judging_failed")
                 changed = await self._news(heard)
 
     async def _news(self, heard: Subscription) -> Collection[int] | None:
@@ -96,15 +98,14 @@ class Judge:
         """Judge what changed and what is due, and tell what is called something else now."""
         now_us = self._clock_us()
         if changed is None:
-            turns = self._judge(await self._readers.ask(lambda reader: reader.briefs(Scope())), now_us)
-        else:
-            due = {one for one, judged in self._judged.items() if judged.due_us is not None and judged.due_us <= now_us}
-            turns = []
-            for ids in _portions(due | set(changed)):
-                briefs = await self._readers.ask(partial(_briefs, ids))
-                for gone in set(ids) - {brief.id for brief in briefs}:
-                    self._judged.pop(gone, None)
-                turns += self._judge(briefs, now_us)
+            changed = [*self._judged, *await self._readers.ask(lambda reader: reader.ids(Scope()))]
+        due = {one for one, judged in self._judged.items() if judged.due_us is not None and judged.due_us <= now_us}
+        turns = []
+        for ids in _portions(due | set(changed)):
+            briefs = await self._readers.ask(partial(_briefs, ids))
+            for gone in set(ids) - {brief.id for brief in briefs}:
+                self._judged.pop(gone, None)
+            turns += self._judge(briefs, now_us)
         if turns:
             await self._tell(turns, now_us)
 

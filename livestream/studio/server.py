@@ -12,6 +12,7 @@ import errno
 import fcntl
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -38,10 +39,10 @@ from livestream.studio.app import build_app
 from livestream.studio.auth.base import Token
 from livestream.studio.auth.errors import NoTokenError
 from livestream.studio.auth.keeper import Keeper, sign_in_link
-from livestream.studio.auth.texts import hint_of
 from livestream.studio.broker import Broker
 from livestream.studio.counters import Counters
 from livestream.studio.git_tree.tree import GitTree
+from livestream.studio.http import connections
 from livestream.studio.http.context import Services
 from livestream.studio.ingest.ingest import Ingest
 from livestream.studio.judge import Judge
@@ -62,6 +63,8 @@ ANNOUNCE_S: Final = 5.0
 """How soon trainings on this machine are given a new token after theirs was revoked."""
 DRAIN_S: Final = 5.0
 BACKLOG: Final = 1024
+MAX_FILES: Final = 8_192
+"""Most of them connections, and one that says nothing yet takes 30 KB."""
 SWITCH_INTERVAL_S: Final = 0.001
 """The writer's thread computes while the event loop answers; Python's 5 ms would be added to every answer."""
 
@@ -128,6 +131,7 @@ async def serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    _allow_connections()
     async with opened(settings, environ, announce=announce) as studio:
         ready(studio)
         await stop.wait()
@@ -189,7 +193,9 @@ async def _listen(stack: AsyncExitStack, services: Services, listener: socket.so
     runner = web.AppRunner(
         build_app(services),
         access_log=None,
-        shutdown_timeout=DRAIN_S,
+        logger=connections.logger,
+        keepalive_timeout=connections.IDLE_S,
+        shutdown_timeout=DRAIN_S / 2,  # aiohttp waits twice: once more after it has told handlers that no body comes
         auto_decompress=False,  # `ingest.intake` bounds what a body may unpack to
     )
     await runner.setup()
@@ -203,6 +209,14 @@ async def _listen(stack: AsyncExitStack, services: Services, listener: socket.so
 
 
 # -- pieces
+
+
+def _allow_connections() -> None:
+    """Let a process that is started with the usual 1,024 files have as many connections as the system lets it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 @contextmanager
@@ -300,23 +314,29 @@ class _Announcement:
         return announce_local_studio(self._environ, self.studio)
 
     async def keep(self) -> None:
-        """Renew a token that was revoked, unless another Studio has announced itself since."""
+        """Make a new token where the last one was revoked or deleted, unless another Studio has announced itself.
+
+        One that somebody has regenerated is in their hands until the next start.
+        """
         while True:
             await asyncio.sleep(ANNOUNCE_S)
-            if self._is_good() or read_local_studio(self._environ)[0] != self.studio:
-                continue
             try:
-                self.studio = LocalStudio(self.studio.url, self._new_token())
-                self.write()
+                told = read_local_studio(self._environ)
+                if told == (None, None) and self._is_there():
+                    self.write()  # another Studio that had announced itself since has ended
+                elif told[0] == self.studio and not self._is_there():
+                    self.studio = LocalStudio(self.studio.url, self._new_token())
+                    self.write()
             except (LivestreamError, OSError) as error:
                 logger.warning("livestream.studio_not_announced", extra={"error": str(error)})
 
-    def _is_good(self) -> bool:
-        """Compare hints: to check the token would count as its use."""
+    def _is_there(self) -> bool:
+        """Look for the token by its name: to check its secret would count as a use."""
         try:
-            return self._keeper.find(THIS_MACHINE).hint == hint_of(self.studio.token.reveal())
+            self._keeper.find(THIS_MACHINE)
         except NoTokenError:
             return False
+        return True
 
     def _new_token(self) -> Secret:
         return Secret(_created(self._keeper, THIS_MACHINE)[1])
@@ -325,6 +345,8 @@ class _Announcement:
 @contextmanager
 def _stated(data: Path, state: State) -> Iterator[None]:
     """Leave the address where the commands look."""
+    for left in data.glob(f".{STATE}.*"):  # by one that was killed while it wrote
+        left.unlink(missing_ok=True)
     write_whole(data / STATE, msgspec.json.encode(state) + b"\n")
     try:
         yield

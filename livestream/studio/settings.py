@@ -20,6 +20,7 @@ LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 Positive = Annotated[float, Meta(gt=0, lt=1e12)]
 Seconds = Positive
 Count = Annotated[int, Meta(ge=1, le=1 << 40)]
+Period = Annotated[int, Meta(ge=1, le=300)]
 
 
 class StatusBounds(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +31,7 @@ class StatusBounds(msgspec.Struct, frozen=True, kw_only=True):
         silent_s: No beat for this long: Silent; for ``lost_s``: Lost.
         quiet_silent_s: From clients that never beat; for ``quiet_lost_s``: Lost.
         behind_s: The oldest event on the node is older than this: Catching up.
+        heartbeat_s: Our daemons are asked for a beat this often; a bound of the silent should be several.
     """
 
     stalled_s: Seconds = 120.0
@@ -39,6 +41,7 @@ class StatusBounds(msgspec.Struct, frozen=True, kw_only=True):
     quiet_silent_s: Seconds = 600.0
     quiet_lost_s: Seconds = 86_400.0
     behind_s: Seconds = 30.0
+    heartbeat_s: Period = 15
 
 
 class StudioLimits(msgspec.Struct, frozen=True, kw_only=True):

@@ -130,7 +130,8 @@ def derive(facts: Facts, now_us: int, bounds: StatusBounds, *, applying: bool = 
         reason = f"{said} for {_span(quiet_us)}; {_last_step(facts)}{_waiting(facts)}"
         since_us = source.heard_us + (source.lost_us if is_lost else source.silent_us)
         return Status(kind="lost" if is_lost else "silent", reason=reason, since_us=since_us)
-    return _behind(facts, bounds, applying=applying) or _stalled(facts, source, now_us, bounds) or _running(facts)
+    behind = _behind(facts, now_us, bounds, applying=applying)
+    return behind or _stalled(facts, source, now_us, bounds) or _running(facts)
 
 
 def delivery(facts: Facts) -> DeliveryTruth:
@@ -160,6 +161,7 @@ def changes_at(facts: Facts, now_us: int, bounds: StatusBounds) -> int | None:
         moments = [one.seen_us + round(bounds.lost_s * _US) for one in _waiting_writers(facts)]
     else:
         moments = [_advanced_us(facts) + _stall_us(facts, bounds)]
+        moments += [one.seen_us + round(bounds.lost_s * _US) for one in _waiting_writers(facts)]
         for source in _sources(facts, bounds):
             moments += [source.heard_us + source.silent_us, source.heard_us + source.lost_us]
     return min((moment for moment in moments if moment > now_us), default=None)
@@ -197,7 +199,7 @@ def _missing(facts: Facts, waiting: list[WriterFacts]) -> str:
     parts = []
     if truth.missing_events:
         parts.append(f"{_many(truth.missing_events, 'event')} never came")
-    parts += [f"{_many(count, 'event')} lost on the node: {name}" for name, count in truth.losses.items() if count]
+    parts += [_lost(name, count) for name, count in truth.losses.items() if count]
     if waiting:
         parts.append(f"{_counted(waiting)} on the node")
     return "; ".join(parts)
@@ -235,8 +237,10 @@ def _liveliest(facts: Facts, now_us: int, bounds: StatusBounds) -> _Source:
     return min(_sources(facts, bounds), key=badness)
 
 
-def _behind(facts: Facts, bounds: StatusBounds, *, applying: bool) -> Status | None:
-    late = [one for one in _waiting_writers(facts) if one.backlog_oldest_s > bounds.behind_s]
+def _behind(facts: Facts, now_us: int, bounds: StatusBounds, *, applying: bool) -> Status | None:
+    """Judge by the nodes that still speak: of one that is lost nothing will catch up while the others run."""
+    heard = [one for one in _waiting_writers(facts) if now_us - one.seen_us < bounds.lost_s * _US]
+    late = [one for one in heard if one.backlog_oldest_s > bounds.behind_s]
     if late:
         oldest_s = max(one.backlog_oldest_s for one in late)
         since_us = min(one.seen_us - round((one.backlog_oldest_s - bounds.behind_s) * _US) for one in late)
@@ -300,6 +304,13 @@ def _last_step(facts: Facts) -> str:
 
 def _many(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _lost(reason: str, count: int) -> str:
+    """Tell what a node lost; trimmed events came, without their images."""
+    if reason == "trimmed":
+        return f"{_many(count, 'event')} came without images, for which the node had no room"
+    return f"{_many(count, 'event')} lost on the node: {reason}"
 
 
 def _span(duration_us: int) -> str:

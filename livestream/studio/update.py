@@ -93,6 +93,7 @@ class Update(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     Attributes:
         step: On data only.
+        of: Of a slice of a large body that comes before the slice that says all the rest: the kind of that body.
         extra: Unknown fields of the body, kept as they came.
         plot_props: Props and errors of plots that became `Points`, by path.
     """
@@ -101,6 +102,7 @@ class Update(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     identity: Identity
     client: str = ""
     step: int | None = None
+    of: Kind | None = None
     message: str | None = None
     subdir: str | None = None
     experiment_rev: str | None = None

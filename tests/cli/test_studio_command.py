@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from cli_cases import Cli
+from cli_cases import Cli, eventually
 
 from livestream.cli import exits
 from livestream.events import Json
@@ -86,6 +86,22 @@ def test_the_link_signs_in_once(started: Started) -> None:
     with opener.open(link, timeout=10) as page:
         assert page.status == 200
         assert "sign-in" not in page.url
+
+
+def test_a_browser_is_opened_without_the_link_among_its_arguments(cli: Cli, data: Path, tmp_path: Path) -> None:
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\nprintf %s "$1" > {tmp_path}/opened\n')
+    browser.chmod(0o755)
+
+    opening = Started(cli.start("studio", "--data", str(data), "--port", "0", "--open", BROWSER=str(browser)))
+    link = opening.said(r"sign in\s+(\S+)")
+    eventually(lambda: (tmp_path / "opened").exists() and (tmp_path / "opened").stat().st_size > 0, "a browser opens")
+
+    opened = (tmp_path / "opened").read_text()
+    page = Path(opened.removeprefix("file://"))
+    assert link not in opened
+    assert link in page.read_text()
+    assert page.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_second_studio_on_the_folder_is_told_who_serves_it(cli: Cli, started: Started, data: Path) -> None:

@@ -283,6 +283,14 @@ def test_with_image_history_an_update_closes_before_a_second_image_of_a_path() -
     assert sum(update.superseded for update in updates_of(queue, OURS)) == 0
 
 
+def test_an_update_closes_before_events_that_are_missing_so_that_the_gap_is_told() -> None:
+    queue = records(data(1), data(2), data(3), data(4))
+
+    del queue[1]
+
+    assert [(update.first, update.last) for update in updates_of(queue, OURS)] == [(1, 1), (3, 4)]
+
+
 def test_with_image_history_a_stock_file_of_the_same_path_closes_the_update_too() -> None:
     stock = Files(plots={"dvclive/plots/images/x.png": {"image": "aGk="}})
 

@@ -18,7 +18,7 @@ from livestream.studio.store.base import Chart
 from livestream.studio.store.sqlite.database import connect_writer
 from livestream.studio.update import Value
 
-LEVELS = (6, 10, 14)
+LEVELS = (6, 8, 10, 14)
 RECEIVED_US = 1_790_000_000_000_000
 
 StoredRow: TypeAlias = tuple[int, Value, int, int]

@@ -139,7 +139,7 @@ def expected_rollups(rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     found = []
     for (path, column), newest in by_series.items():
         head = max(newest)
-        for level in (6, 10, 14):
+        for level in (6, 8, 10, 14):
             for bucket in sorted({step >> level for step in newest if step >> level < head >> level}):
                 steps = sorted(step for step in newest if step >> level == bucket)
                 finite = [v for v in (newest[s][1] for s in steps) if not isinstance(v, str) and abs(v) != float("inf")]

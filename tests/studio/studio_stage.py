@@ -125,16 +125,14 @@ class RunningStudio:
     Attributes:
         lines: What it printed at its start.
         token: May do everything.
-        program: What its words are given to.
     """
-
-    program: tuple[str, ...] = (sys.executable, "-m", "livestream")
 
     def __init__(self, data: Path, environ: Mapping[str, str] | None = None, *arguments: str) -> None:
         self.data = data
         self.environ = studio_environment(data.parent) | dict(environ or {})
         self.arguments = arguments
         self.lines: list[str] = []
+        self._port = "0"
         self._token: str | None = None
 
     def __enter__(self) -> Self:
@@ -150,10 +148,9 @@ class RunningStudio:
 
     def start(self) -> None:
         """Start it, also once more after an end; its port stays."""
-        port = self.url.rpartition(":")[2] if self.lines else "0"
-        words = ["studio", "--data", str(self.data), "--port", port, *self.arguments]
+        words = ["studio", "--data", str(self.data), "--port", self._port, *self.arguments]
         self.process = subprocess.Popen(
-            [*self.program, *words],
+            [sys.executable, "-m", "livestream", *words],
             env=self.environ,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -165,6 +162,7 @@ class RunningStudio:
             line = self.process.stdout.readline()
             assert line, f"it does not start: {self.lines} {self.process.communicate()[1]}"
             self.lines.append(line.rstrip("\n"))
+        self._port = self.url.rpartition(":")[2]
 
     @property
     def url(self) -> str:

@@ -170,12 +170,23 @@ def test_the_newest_row_of_a_step_does_not_depend_on_batches(
     expected: dict[int, Row] = {}
     for row in rows:
         held = expected.get(row.step)
-        if held is None or (row.timestamp * 1000 or row.received_us, row.received_us) > (
-            held.timestamp * 1000 or held.received_us,
-            held.received_us,
-        ):
-            expected[row.step] = row
+        if held is None or (row.timestamp * 1000 or row.received_us) > (held.timestamp * 1000 or held.received_us):
+            expected[row.step] = row  # of equals with one value the first
     newest = Newest()
     found = [row for start in range(0, len(rows), size) for row in newest.take(rows[start : start + size])]
     assert [*found, *newest.rest()] == list(expected.values())
     assert newest.rest() == []
+
+
+@pytest.mark.parametrize("values", [(5.0, 7.0), (7.0, 5.0), ("nan", 1.0), (1.0, "nan")])
+async def test_of_rows_of_one_millisecond_charts_and_exports_show_the_same(
+    studio: OpenStudio, values: tuple[float | str, float | str]
+) -> None:
+    for value in values:
+        rows = [{"step": 1, "timestamp": 1_700_000_000_000, "loss": value}]
+        await studio.client.post(body(step=1, plots={"dvclive/plots/metrics/loss.tsv": {"data": rows}}))
+
+    chart = await studio.client.get("/api/experiments/1/series/1")
+    line = json.loads((await studio.client.get("/api/experiments/1/export", format="jsonl")).strip())
+
+    assert [line["value"]] == chart["last"]

@@ -416,7 +416,7 @@ def test_a_change_that_fails_changes_nothing(keeper: Keeper) -> None:
             keeper._connection.execute("DELETE FROM token")
             keeper._connection.execute("INSERT INTO sign_in_code VALUES (NULL, 0)")
 
-    with pytest.raises(sqlite3.IntegrityError):
+    with pytest.raises(AuthError, match="cannot be changed"):
         fail_halfway()
 
     assert [token.name for token in keeper.list()] == ["a"]

@@ -25,6 +25,8 @@ def data(tmp_path: Path) -> Iterator[Path]:
     (folder / "ingest").mkdir()
     (folder / "ingest/000000000001.body").write_bytes(b"a body")
     (folder / "ingest/000000000002.part").write_bytes(b"half a body")
+    (folder / "ingest/refused").mkdir()
+    (folder / "ingest/refused/000000000001.body").write_bytes(b"a damaged body")
     with closing(sqlite3.connect(folder / "studio.db", isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode = WAL").fetchall()
         connection.execute("CREATE TABLE t (n INTEGER)")
@@ -44,7 +46,8 @@ def test_a_copy_holds_what_is_committed_what_is_logged_and_every_image(data: Pat
     made = back_up(data, tmp_path / "copy")
 
     there = {str(path.relative_to(tmp_path / "copy")) for path in (tmp_path / "copy").rglob("*") if path.is_file()}
-    assert there == {"studio.db", "auth.db", f"blobs/ab/{BLOB}", "ingest/000000000001.body"}
+    bodies = {"ingest/000000000001.body", "ingest/refused/000000000001.body"}
+    assert there == {"studio.db", "auth.db", f"blobs/ab/{BLOB}", *bodies}
     assert numbers(tmp_path / "copy") == [1]
     assert (made.logged_bodies, made.blobs, made.linked) == (1, 1, 1)
     assert (tmp_path / "copy/blobs/ab" / BLOB).read_bytes() == b"an image"

@@ -76,6 +76,20 @@ async def test_a_change_reaches_an_open_page_with_what_changed(studio: OpenStudi
     assert (event.data["step"], event.data["seq"], event.id) == (3, event.id, event.id)
 
 
+async def test_projects_that_are_made_and_deleted_reach_an_open_page(studio: OpenStudio) -> None:
+    async with feed(studio.client) as answer:
+        stream = Stream(answer.content)
+        await stream.next()
+        status, project = await studio.client("POST", "/api/projects", json={"repo_url": "https://github.com/a/b"})
+        made = await stream.until("change")
+        assert (await studio.client("DELETE", f"/api/projects/{project['id']}"))[0] == 200
+        deleted = await stream.until("change")
+
+    assert status == 200
+    assert [(news.data["experiment"], news.data["kind"]) for news in (made, deleted)] == [(0, "project")] * 2
+    assert made.id < deleted.id == studio.services.broker.last_seq
+
+
 async def test_after_a_break_a_page_is_told_the_rest_once(studio: OpenStudio) -> None:
     await studio.client.post(body(step=1, name="one"))
     async with feed(studio.client) as answer:

@@ -1,17 +1,22 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
+import msgspec
 import pytest
-from ingest_cases import eventually, files_end_at, house, leave, scalar
+from ingest_cases import BOUND_S, eventually, files_end_at, house, leave, now_us, scalar
 from wire_cases import body, encoded, large_body
 
+from livestream.studio.ingest.ingest import Envelope
 from livestream.studio.ingest.intake import BodyTooLargeError
-from livestream.studio.ingest.log import HEAD_BYTES
+from livestream.studio.ingest.log import HEAD_BYTES, LogHead, Part
 from livestream.studio.settings import StudioLimits
 from livestream.studio.store.errors import StoreError
+from livestream.studio.update import UpdateKey
 from livestream.studio.wire.fields import WireError
+from livestream.studio.wire.headers import Extension
 
 
 async def test_a_large_body_is_safe_first_and_applied_then(tmp_path: Path) -> None:
@@ -104,6 +109,121 @@ async def test_a_damaged_body_is_put_aside_and_blocks_nothing(tmp_path: Path, da
         await eventually(lambda: place.counters.large_refused == 1)
         (whole,) = place.ask("SELECT count(*) FROM point JOIN series ON series.id = series WHERE experiment = 2")
         assert whole[0] == 9_000 or place.points == 9_000
+
+
+def _make_late(path: Path, by_s: int) -> None:
+    content = path.read_bytes()
+    head = msgspec.json.decode(content[:HEAD_BYTES], type=LogHead)
+    late = msgspec.structs.replace(head, received_us=head.received_us + by_s * 1_000_000)
+    path.write_bytes(msgspec.json.encode(late).ljust(HEAD_BYTES - 1) + b"\n" + content[HEAD_BYTES:])
+
+
+def spoil(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[:HEAD_BYTES] + b"\xff" + content[HEAD_BYTES + 1 :])
+
+
+async def test_what_was_put_aside_is_never_replaced(tmp_path: Path) -> None:
+    for step in (1, 2):  # an empty log counts from 1 again
+        spoil(leave(tmp_path, scalar("a", step, 1.0)))
+        async with house(tmp_path) as place:
+            await place.settled()
+
+    assert len(os.listdir(tmp_path / "ingest" / "refused")) == 2
+
+
+async def test_a_body_that_cannot_be_put_aside_stops_nobody(tmp_path: Path) -> None:
+    path = leave(tmp_path, scalar("a", 1, 1.0))
+    spoil(path)
+    (tmp_path / "ingest" / "refused").write_bytes(b"a file where the folder belongs")
+
+    async with house(tmp_path) as place, asyncio.timeout(BOUND_S):
+        await place.settled()
+        assert await place.post(scalar("b", 1, 1.0))
+
+    assert path.exists()
+
+
+async def test_what_a_large_done_brings_replaces_what_the_last_step_brought(tmp_path: Path) -> None:
+    old, new = ({"data": [{"text": text * 100} for _ in range(count)]} for text, count in (("old", 1), ("new", 15_000)))
+    plots = {"dvclive/plots/custom/curve.json": new, "dvclive/plots/custom/more.json": new}
+    async with house(tmp_path) as place:
+        await place.post(encoded(step=10, plots=dict.fromkeys(plots, old)))
+        await place.post_large(encoded(type="done", step=None, plots=plots))
+        await place.settled()
+
+        assert place.ask("SELECT count(*) FROM plot WHERE instr(content, 'new')") == [(2,)]
+
+
+async def test_the_longest_names_and_headers_have_room_in_the_log(tmp_path: Path) -> None:
+    longest = "\N{GRINNING FACE}" * 980
+    payload = large_body(10_000, name=longest, repo_url=f"https://example.com/{longest}")
+    said = Extension(
+        key=UpdateKey("w" * 200, 1, 2, 1, 1), losses={f"{number:02}{'r' * 77}": 1 for number in range(100)}
+    )
+    async with house(tmp_path) as place:
+        async with place.ingest.intake(packed=False) as intake:
+            await intake.take(payload)
+            part = await intake.end()
+            assert isinstance(part, Part)
+            found = await place.ingest.survey(part)
+            await place.ingest.log(part, found, Envelope(received_us=now_us(), extension=said))
+        await place.settled()
+
+        assert place.points == 10_000
+
+
+async def test_small_ones_behind_a_large_one_share_commits(tmp_path: Path) -> None:
+    async with house(tmp_path) as place:
+        held = place.hold()
+        await place.post_large(large_body(10_000, name="a"))
+        for step in range(60):
+            assert await place.post(scalar("a", step, float(step))) is None
+        place.gate.set()
+        await held
+        await place.settled()
+
+        assert place.metrics("a") == {"m.json": {"a": 59.0}}
+        assert place.counters.commits < 20
+        assert place.files() == []
+
+
+async def test_a_log_that_was_applied_and_not_cleared_changes_nothing(tmp_path: Path) -> None:
+    bodies = [encoded(type=kind, step=None, message="m") for kind in ("start", "done", "start")]
+    for number, payload in enumerate([bodies[0], scalar("brave-otter", 9, 1.0), *bodies[1:]]):
+        path = leave(tmp_path, payload)
+        _make_late(path, 3_600 * number)
+    last_start = path.read_bytes()
+    asked = "SELECT json_extract(CAST(facts AS TEXT), '$.session', '$.step') FROM experiment"
+    found = []
+    for again in ([], [(path.name, last_start)]):
+        for name, content in again:
+            (tmp_path / "ingest" / name).write_bytes(content)
+        async with house(tmp_path) as place:
+            await place.settled()
+            found.append((place.ask(asked), place.ask("SELECT kind FROM event ORDER BY id"), place.counters.commits))
+
+    assert found[0][:2] == found[1][:2]
+    assert found[0][0] == [("[2,null]",)]
+    assert found[0][2] == 4, "a start shared a transaction, and would begin a session more if it were applied again"
+
+
+@pytest.mark.parametrize("trouble", ["damaged", "not taken"])
+async def test_one_bad_body_among_many_takes_no_other_with_it(tmp_path: Path, trouble: str) -> None:
+    async with house(tmp_path) as place:
+        place.change(
+            "CREATE TRIGGER no BEFORE INSERT ON experiment WHEN NEW.name = 'bad' BEGIN SELECT RAISE(ABORT, 'no'); END"
+        )
+    paths = [leave(tmp_path, scalar(name, 1, 1.0)) for name in ("a", "bad", "b", "c")]
+    if trouble == "damaged":
+        spoil(paths[1])
+
+    async with house(tmp_path) as place:
+        await eventually(lambda: place.ask("SELECT name FROM experiment ORDER BY name") == [("a",), ("b",), ("c",)])
+        place.change("DROP TRIGGER no")
+        await place.settled()
+
+        assert place.points == (3 if trouble == "damaged" else 4)
 
 
 async def test_files_are_ours_alone(tmp_path: Path) -> None:

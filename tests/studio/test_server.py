@@ -127,6 +127,19 @@ async def test_an_announcement_of_another_studio_stays_where_it_is(tmp_path: Pat
         del second
 
 
+async def test_a_studio_is_found_again_after_another_one_came_and_went(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "ANNOUNCE_S", 0.02)
+    environ = {"XDG_CONFIG_HOME": str(tmp_path / "config")}
+    async with open_studio(tmp_path / "one", environ, announce=True):
+        before = read_local_studio(environ)
+        async with open_studio(tmp_path / "two", environ, announce=True):
+            assert read_local_studio(environ) != before
+        await eventually(lambda: read_local_studio(environ) == before)
+    assert read_local_studio(environ) == (None, None)
+
+
 async def test_the_announced_token_is_renewed_after_all_were_revoked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -198,3 +211,24 @@ async def test_a_request_in_flight_is_answered_at_the_end(tmp_path: Path) -> Non
             await eventually(lambda: studio.services.broker.waiting)
 
         assert (await waiting)[0] == 200
+
+
+async def test_a_client_that_does_not_read_holds_the_end_up_no_longer_than_others_may(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "DRAIN_S", 1.0)
+    clock = asyncio.get_running_loop().time
+    with socket.socket() as deaf:
+        async with open_studio(tmp_path / "studio") as studio:
+            for first in range(0, 60_000, 5_000):
+                await studio.client.post(body(plots=scalars([(first + step, 0.5) for step in range(5_000)])))
+            address = studio.url.removeprefix("http://")
+            token = studio.client.headers["Authorization"]
+            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+            deaf.connect(("127.0.0.1", int(address.partition(":")[2])))
+            asked = f"GET /api/experiments/1/export HTTP/1.1\r\nHost: {address}\r\nAuthorization: {token}\r\n\r\n"
+            deaf.sendall(asked.encode())
+            assert await asyncio.to_thread(deaf.recv, 15) == b"HTTP/1.1 200 OK"
+            stopping_at = clock()
+
+        assert 0.9 < clock() - stopping_at < 1.7

@@ -151,6 +151,19 @@ def test_gaps_and_losses_are_told_after_the_end() -> None:
 
     assert judged(with_gaps) == ("completed_with_gaps", "4 events never came")
     assert judged(with_losses) == ("completed_with_gaps", "3 events lost on the node: quota")
+    trimmed = run(writers=[beating(losses={"trimmed": 1})], done_us=NOW)
+    assert judged(trimmed)[1] == "1 event came without images, for which the node had no room"
+
+
+def test_what_waits_on_a_lost_node_does_not_hold_back_a_run_that_goes_on() -> None:
+    on_its_way, lost = (beating(quiet_s, backlog_rows=5, backlog_oldest_s=45.0) for quiet_s in (599, 600))
+
+    assert judged(run(writers=[beating(), on_its_way]))[0] == "catching_up"
+    assert changes_at(run(writers=[beating(), on_its_way]), NOW, BOUNDS) == NOW + S
+    assert judged(run(writers=[beating(), lost])) == (
+        "running",
+        "the last step was 1,204; 5 rows waiting on the node",
+    )
 
 
 def test_what_still_waits_after_the_end_is_on_its_way_until_the_node_is_lost() -> None:

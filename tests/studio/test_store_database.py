@@ -3,6 +3,8 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from store_cases import Store, delivery, points
 
 from livestream.studio.store.blobs import Blobs
 from livestream.studio.store.errors import StoreError
+from livestream.studio.store.sqlite import database
 from livestream.studio.store.sqlite.database import (
     NAME,
     connect_reader,
@@ -18,6 +21,32 @@ from livestream.studio.store.sqlite.database import (
     migrate,
     migrations,
 )
+
+
+def test_the_wal_stays_short_though_readers_never_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "LONG_WAL_BYTES", 1_000_000)
+    monkeypatch.setattr(database, "WAL_LOOK_S", 0.0)
+    monkeypatch.setattr(database, "CHECKPOINT_PAGES", 100)
+    store = Store(tmp_path)
+    store.apply(delivery(points=[points([(step, 0.5) for step in range(20_000)])]))
+    ended = threading.Event()
+
+    def read() -> None:
+        with contextlib.closing(connect_reader(tmp_path)) as connection:
+            while not ended.is_set():
+                connection.execute("SELECT count(*), max(value) FROM point WHERE step < 20000").fetchall()
+
+    with ThreadPoolExecutor(3) as pool:
+        readers = [pool.submit(read) for _ in range(3)]
+        longest = 0
+        for first in range(20_000, 320_000, 5_000):
+            store.apply(delivery(points=[points([(first + step, 0.5) for step in range(5_000)])]))
+            longest = max(longest, (tmp_path / f"{NAME}-wal").stat().st_size)
+        ended.set()
+        for reader in readers:
+            reader.result()
+
+    assert longest < 8_000_000  # without: nearly all that was written, 15 MB and more
 
 
 def test_a_fresh_database_has_the_newest_schema_and_is_its_owners_alone(tmp_path: Path) -> None:
@@ -122,3 +151,11 @@ def test_blobs_are_kept_once_under_their_sha256_and_private(tmp_path: Path) -> N
 def test_what_is_no_name_of_a_blob_leads_nowhere(tmp_path: Path, name: str) -> None:
     with pytest.raises(StoreError, match="64 lower-case hexadecimal digits"):
         Blobs(tmp_path).path(name)
+
+
+def test_a_blob_that_a_death_left_unfinished_is_gone_at_the_next_start(tmp_path: Path) -> None:
+    Blobs(tmp_path).put(b"picture")
+    left = tmp_path / "blobs" / "unfinished" / ".half"
+    left.write_bytes(b"half a picture")
+    name = Blobs(tmp_path).put(b"picture")
+    assert [path.name for path in (tmp_path / "blobs").rglob("*") if path.is_file()] == [name]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from store_cases import METRICS, NOW_US, Store, delivery, expected_rollups, identity, key, points
 
+from livestream.studio import status
 from livestream.studio.store.base import Applied, Project
 from livestream.studio.store.errors import ProjectExistsError
 from livestream.studio.store.sqlite import changes, state
@@ -74,7 +75,7 @@ def test_rollups_of_a_series_that_comes_row_by_row_are_those_of_its_points(store
         if restarts:
             store.reopen()
     assert store.rollups() == expected_rollups(store.rows())
-    assert {row[2] for row in store.rollups()} == {6, 10}
+    assert {row[2] for row in store.rollups()} == {6, 8, 10}
 
 
 def test_rollups_of_sparse_negative_and_enormous_steps(store: Store) -> None:
@@ -84,13 +85,13 @@ def test_rollups_of_sparse_negative_and_enormous_steps(store: Store) -> None:
     assert store.rollups() == expected_rollups(store.rows())
 
 
-def test_three_levels_of_a_long_series(store: Store) -> None:
+def test_all_levels_of_a_long_series(store: Store) -> None:
     store.apply(
         *[delivery(points=[points([(s, s * 0.5) for s in range(b, b + 5000)])]) for b in range(0, 40_000, 5000)]
     )
     found = store.rollups()
     assert found == expected_rollups(store.rows())
-    assert [sum(row[2] == level for row in found) for level in (6, 10, 14)] == [624, 39, 2]
+    assert [sum(row[2] == level for row in found) for level in (6, 8, 10, 14)] == [624, 156, 39, 2]
 
 
 def test_a_series_that_was_forgotten_in_between_goes_on(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,7 +100,7 @@ def test_a_series_that_was_forgotten_in_between_goes_on(store: Store, monkeypatc
         for name in ("one", "two"):
             store.apply(delivery(of=identity(name), step=begin, points=[points([(begin + i, i) for i in range(10)])]))
     ((count, total),) = store.ask("SELECT count(*), sum(count) FROM rollup")
-    assert (count, total) == (8, 512)
+    assert (count, total) == (10, 1024)
 
 
 def test_marks_move_when_every_part_is_in_and_repeats_change_only_what_is_known_of_the_writer(store: Store) -> None:
@@ -165,7 +166,7 @@ def test_beats_are_noted_at_experiments_that_are_known(store: Store) -> None:
 
 
 def test_many_writers_are_bounded_and_what_they_lost_is_kept(store: Store) -> None:
-    store.apply(*[delivery(at_s=n, key=key(2, writer=f"w{n}"), losses={"disk": 1}) for n in range(500)])
+    store.apply(*[delivery(at_s=n * 60, key=key(2, writer=f"w{n}"), losses={"disk": 1}) for n in range(500)])
     writers = store.facts().writers
     assert len(writers) == 200
     assert "w499" in writers
@@ -185,6 +186,33 @@ def test_a_deleted_experiment_still_takes_data_and_comes_back(store: Store) -> N
     assert store.log() == ["started", "deleted", "restored"]
 
 
+def test_as_many_writers_as_write_at_once_are_told_apart(store: Store) -> None:
+    writers = [f"rank{n}" for n in range(300)]
+    for event in range(1, 4):
+        news = [delivery(at_s=event * 60, key=key(event, writer=name), losses={"disk": 1}) for name in writers]
+        assert store.apply(*news, *news).repeats == len(writers)
+
+    truth = status.delivery(store.facts())
+
+    assert (truth.writers, truth.missing_events, truth.losses) == (300, 0, {"disk": 300})
+
+
+def test_of_very_many_series_a_few_are_kept_in_mind(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(state, "MAX_LOADED", 3)
+    monkeypatch.setattr(state, "MAX_SERIES", 6)
+    for step in range(300):
+        paths = ["p0", "p1", f"p{step % 20 + 2}"]
+        row = (step if step % 7 else step // 2, step / 2, 1_000 + step)
+        update = {"points": [points([row], path) for path in paths], "plot_props": {paths[2]: {"title": "t"}}}
+        assert store.apply(delivery(step=step, **update)).points_new == 3
+        assert store.apply(delivery(step=step, **update)).points_new == 0
+        if step % 50 == 49:
+            store.reopen()
+
+    assert store.ask("SELECT count(*) FROM series") == [(22,)]
+    assert store.rollups() == expected_rollups(store.rows())
+
+
 def test_projects_come_by_themselves_once_and_are_defined_once(store: Store) -> None:
     applied = store.apply(delivery("start"), delivery("start", of=identity("two")))
     assert [(change.experiment, change.kind) for change in applied.changes] == [
@@ -200,6 +228,17 @@ def test_projects_come_by_themselves_once_and_are_defined_once(store: Store) -> 
     assert store.writer.drop_project(added.id)
     assert not store.writer.drop_project(added.id)
     assert store.ask("SELECT kind FROM change ORDER BY seq")[2:] == [("project",)] * 3
+
+
+def test_an_experiment_that_no_project_shows_brings_one(store: Store) -> None:
+    mine = Project(id=0, name="a", repository="github.com/o/r", repo_url="u", subdir="a", automatic=False)
+    store.writer.add_project(mine)
+    store.apply(delivery("start", subdir="a"))
+    assert store.ask("SELECT name FROM project") == [("a",)]
+
+    store.apply(delivery("start", subdir="b", of=identity("two")), delivery("start", subdir="c", of=identity("three")))
+
+    assert store.ask("SELECT name, subdir, automatic FROM project") == [("a", "a", 0), ("o/r", "", 1)]
 
 
 def test_references_are_noted_at_the_experiments_they_mean(store: Store) -> None:

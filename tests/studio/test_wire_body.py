@@ -185,7 +185,7 @@ def test_strange_paths_are_only_keys(path: str) -> None:
         ({"errors": {}}, "errors"),
         ({"errors": [{"cls": "E"}]}, "errors[0]"),
         ({"errors": [{"cls": "E", "text": 1}]}, "errors[0].text"),
-        ({"errors": [{"cls": "E", "text": "x" * 70_000}]}, "errors[0].text"),
+        ({"errors": [{"cls": "E" * 1001, "text": ""}]}, "errors[0].cls"),
         ({"plots": []}, "plots"),
         ({"plots": {"p": 1}}, "plots.p"),
         ({"plots": {"p": {"data": [], "image": ""}}}, "plots.p"),
@@ -250,6 +250,13 @@ def test_lone_surrogates_and_broken_utf8_are_refused() -> None:
             assert refusal(encoded()[:-1] + b', "' + field + b'": ' + text + b"}").problem
     broken = encoded(plots={"p": {"data": [{"step": 1, "x": "Q"}]}}).replace(b"Q", b"\xff")
     assert refusal(broken).path.startswith("plots.p.data")
+
+
+def test_long_texts_are_cut_and_refuse_nothing() -> None:
+    update = decode(encoded(errors=[{"cls": "E", "text": "x" * 70_000}], message="m" * 70_000))
+
+    assert update.message == "m" * 65_536 + "… (70,000 characters)"
+    assert update.errors == [Problem("E", "x" * 65_536 + "… (70,000 characters)")]
 
 
 JSON = st.recursive(
@@ -321,3 +328,22 @@ def test_damaged_bodies_never_raise_anything_else(garbage: bytes, at: int, cut: 
         decode(whole[:at] + garbage + whole[at + cut :])
     except WireError as error:
         assert error.path  # noqa: PT017 - passing is fine too
+
+
+CELLS: st.SearchStrategy[object] = st.one_of(
+    st.integers(-5, 5),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.sampled_from([None, "nan", "inf", "0.5", "text", "1700000000000", 2**70, True, [], {}]),
+)
+ROWS = st.lists(st.dictionaries(st.sampled_from(["step", "timestamp", "loss", "acc"]), CELLS), max_size=4)
+
+
+@settings(max_examples=300, deadline=None)
+@given(ROWS, st.sampled_from([LOSS, "plots/metrics/step.tsv", "dvclive/plots/custom/pr.json"]))
+def test_plots_read_at_once_are_what_they_are_one_by_one(content: list[dict[str, Any]], path: str) -> None:
+    plots = {path: {"data": content}}
+    alone = decode(encoded(plots=plots))
+    beside_an_image = decode(encoded(plots=plots | {"image.png": {"image": picture()}}))
+
+    assert alone.points == beside_an_image.points
+    assert alone.snapshots == beside_an_image.snapshots

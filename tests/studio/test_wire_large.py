@@ -118,6 +118,12 @@ def test_a_survey_finds_what_is_wrong_wherever_it_is(plots: dict[str, Any], path
     assert caught.value.path.startswith(path)
 
 
+def test_a_survey_pauses_where_plots_hold_nothing_but_properties() -> None:
+    payload = encoded(plots={f"{number}.json": {"props": {"title": "t"}} for number in range(5_000)})
+
+    assert sum(1 for _ in survey(payload)) > 5_000
+
+
 def test_a_survey_pauses_often() -> None:
     assert sum(1 for _ in survey(large_body(100_000))) > 20
 

@@ -12,6 +12,7 @@ from wire_cases import rows
 
 from livestream.studio.update import Value
 from livestream.studio.wire import rows as module
+from livestream.studio.wire.columns import own_axis
 from livestream.studio.wire.fields import WireError
 from livestream.studio.wire.rows import PIECE_BYTES, read_columns, split_rows
 
@@ -112,6 +113,19 @@ def test_a_column_that_comes_late_is_not_lost() -> None:
     assert found is not None
     assert found["new"] == ([1_000], [5], [0])
     assert len(found["loss"][0]) == PAD
+
+
+def test_a_metric_that_is_called_like_an_axis_is_read_from_rows_that_hold_nothing_else() -> None:
+    bare = [{"step": step, "timestamp": f"{step / 2}"} for step in range(3)]
+    timed = [{"timestamp": 1_700_000_000_000, "step": 1, "value": 0.5}]
+    for axis, content, values in (("timestamp", bare, [0.0, 0.5, 1.0]), ("step", [{"step": 3}], [3])):
+        found = read_columns(json.dumps(content).encode(), "rows", own_axis(f"plots/metrics/{axis}.tsv"))
+        assert found is not None
+        assert {name: column.values for name, column in found.items()} == {axis: values}
+    assert columns_of(bare) is None
+    both = read_columns(json.dumps(timed).encode(), "rows", "timestamp")
+    assert both is not None
+    assert (list(both), both["value"].timestamps) == (["value"], [1_700_000_000_000])
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ import msgspec
 from livestream.studio.auth.base import Caller, Scope, Token
 from livestream.studio.auth.database import connect, data_version
 from livestream.studio.auth.devices import Devices
-from livestream.studio.auth.errors import NoTokenError, TokenFieldError, TokenNameTakenError
+from livestream.studio.auth.errors import AuthError, NoTokenError, TokenFieldError, TokenNameTakenError
 from livestream.studio.auth.texts import (
     checked_name,
     checked_scopes,
@@ -322,10 +322,16 @@ class Keeper:
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
-        """Join changes into one commit, after which nothing that was known is taken for granted."""
+        """Join changes into one commit, after which nothing that was known is taken for granted.
+
+        Raises:
+            AuthError: None of them is done: the disk is full, or broken.
+        """
         try:
             with transaction(self._connection):
                 yield
+        except sqlite3.Error as error:
+            raise AuthError(f"auth.db cannot be changed: {error}") from error
         finally:
             self._cache.clear()
 

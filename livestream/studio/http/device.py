@@ -105,7 +105,7 @@ async def start_login(request: web.Request) -> web.Response:
 
 async def poll_login(request: web.Request) -> web.Response:
     """Say whether the program may."""
-    guesses, address = request.app[GUARD].sign_ins, client_address(request)
+    guesses, address = request.app[GUARD].codes, client_address(request)
     wait_s = guesses.wait_s(address, time.monotonic())
     if wait_s is not None:
         raise too_many(wait_s, "wrong codes from this address")

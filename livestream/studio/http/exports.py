@@ -31,9 +31,11 @@ from livestream.studio.http.experiments import Id
 from livestream.studio.http.listing import seen
 from livestream.studio.http.problems import ProblemError
 from livestream.studio.http.routes import Route, id_of, query_of
+from livestream.studio.http.security import still_may
 from livestream.studio.http.shown import number, seconds
 from livestream.studio.http.views import Number
 from livestream.studio.store.base import Reader, Row, Series
+from livestream.studio.update import Value
 
 BATCH_ROWS: Final = 5_000
 """About 10 ms of a reader's thread and half a megabyte of text."""
@@ -82,7 +84,7 @@ class Newest:
                 if held is not None:
                     yield held
                 self._held = row
-            elif _age(row) > _age(held):
+            elif _is_newer(row, held):
                 self._held = row
 
     def rest(self) -> list[Row]:
@@ -91,9 +93,15 @@ class Newest:
         return [] if held is None else [held]
 
 
-def _age(row: Row) -> tuple[int, int]:
-    """When a row was measured, else when it came: the greatest is a step's newest."""
-    return row.timestamp * 1000 or row.received_us, row.received_us
+def _is_newer(row: Row, held: Row) -> bool:
+    """Compare when rows were measured, else when they came; of equals the smallest value, as charts have it."""
+    time_us, held_us = (one.timestamp * 1000 or one.received_us for one in (row, held))
+    return time_us > held_us or (time_us == held_us and _rank(row.value) < _rank(held.value))
+
+
+def _rank(value: Value) -> tuple[bool, float]:
+    """Order values as the store does: its one text, "nan", behind all numbers."""
+    return (True, 0) if isinstance(value, str) else (False, value)
 
 
 async def export(request: web.Request) -> web.StreamResponse:
@@ -124,6 +132,8 @@ async def _stream(request: web.Request, response: web.StreamResponse, chosen: li
         last: Row | None = None
         while True:
             batch, last = await readers.ask(partial(_batch, series=series, after=last, newest=newest, render=render))
+            if not still_may(request, "read"):
+                raise ProblemError(401, "the token ended before the rows did")
             if batch:
                 await response.write(batch)
             if last is None:

@@ -74,6 +74,8 @@ async def get_changes(request: web.Request) -> web.Response:
     query = query_of(request, ChangesQuery)
     if query.wait_s:
         await services.broker.wait_beyond(query.since, query.wait_s)
+        if not still_may(request, "read"):
+            raise ProblemError(401, "the token ended while this waited")
     changes, last = await services.readers.ask(lambda reader: _changes(reader, query.since, query.limit))
     if changes is None:
         return json_response(Changes(changes=[], last=last, reset=True))
@@ -114,7 +116,11 @@ async def _stream(
     speak_at = loop.time() + HEARTBEAT_S
     while not services.broker.closed and request.transport is not None:
         packets = await heard.take(LOOK_S)
-        visible = await sight.ids([packet.change.experiment for packet in packets if packet.change is not None])
+        if not still_may(request, "read"):
+            return
+        changes = [packet.change for packet in packets if packet.change is not None]
+        sight.forget([change.experiment for change in changes if change.kind == "facts"])
+        visible = await sight.ids([change.experiment for change in changes])
         news = [
             packet.encoded
             for packet in packets
@@ -122,8 +128,6 @@ async def _stream(
             or ((packet.passing or packet.change.seq > told) and packet.change.experiment in visible)
         ]
         if loop.time() >= speak_at:
-            if not still_may(request, "read"):
-                return
             news.append(b": still here\n\n")
             speak_at = loop.time() + HEARTBEAT_S
         if news:
@@ -190,6 +194,11 @@ class Sight:
             found = await self._services.readers.ask(lambda reader: self._shown(reader, unknown))
             self._known |= {one: one in found for one in unknown}
         return {one for one in experiments if self._known[one]}
+
+    def forget(self, experiments: Sequence[int]) -> None:
+        """Look at some anew the next time: their folder may have become known."""
+        for one in experiments:
+            self._known.pop(one, None)
 
     def _shown(self, reader: Reader, ids: tuple[int, ...]) -> set[int]:
         project = next((one for one in reader.projects() if one.id == self._project), None)

@@ -107,6 +107,15 @@ def seen(reader: Reader, experiment: int, allowed: int | None) -> ExperimentRow:
     raise ProblemError(404, f"experiment: none has the id {experiment}")
 
 
+def is_seen(reader: Reader, experiment: int, allowed: int) -> bool:
+    """Whether there is an experiment that a project shows."""
+    try:
+        seen(reader, experiment, allowed)
+    except ProblemError:
+        return False
+    return True
+
+
 # -- choosing
 
 

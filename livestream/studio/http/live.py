@@ -25,6 +25,7 @@ from livestream.studio.ingest.ingest import Envelope, StoppedError
 from livestream.studio.ingest.intake import BodyTooLargeError, Intake
 from livestream.studio.ingest.log import Part
 from livestream.studio.repositories import shows
+from livestream.studio.store.base import Project, Reader, Scope
 from livestream.studio.store.errors import StoreError, StoreFullError
 from livestream.studio.update import Identity, Kind
 from livestream.studio.wire.beats import BeatsBody, decode_beats
@@ -32,7 +33,6 @@ from livestream.studio.wire.body import decode
 from livestream.studio.wire.fields import WireError
 from livestream.studio.wire.headers import parse
 
-HEARTBEAT_S: Final = 15
 MAX_BEATS_BYTES: Final = 4 * 1024 * 1024
 FULL_RETRY_S: Final = 30
 """After a full disk: somebody has to make room first."""
@@ -110,7 +110,7 @@ class CapabilitiesAnswer(msgspec.Struct, frozen=True, kw_only=True):
     live_plots: bool = True
     idempotency: bool = True
     heartbeats: bool = True
-    heartbeat_s: int = HEARTBEAT_S
+    heartbeat_s: int
 
 
 class BeatsAnswer(msgspec.Struct, frozen=True):
@@ -145,9 +145,10 @@ async def post_live(request: web.Request) -> web.StreamResponse:
 
 async def get_capabilities(request: web.Request) -> web.StreamResponse:
     """Say what this Studio takes."""
-    limits = services_of(request).settings.limits
+    settings = services_of(request).settings
+    limits = settings.limits
     sizes = Sizes(limits.max_request_bytes, limits.max_plot_bytes, limits.max_plots)
-    return json_response(CapabilitiesAnswer(limits=sizes))
+    return json_response(CapabilitiesAnswer(limits=sizes, heartbeat_s=settings.bounds.heartbeat_s))
 
 
 async def post_beats(request: web.Request) -> web.StreamResponse:
@@ -215,16 +216,29 @@ def _check_room(services: Services, *, is_large: bool) -> None:
 
 
 async def _check_project(services: Services, caller: Caller, identity: Identity, subdir: str | None) -> None:
-    """Refuse what is not of the project that a token is limited to; only a start says its folder."""
-    if caller.project is None:
+    """Refuse what is not of the project that a token is limited to.
+
+    Only a start says its folder, and could say another one: the folder that the experiment is known to be in counts.
+    """
+    limit = caller.project
+    if limit is None:
         return
-    projects = await services.readers.ask(lambda reader: reader.projects())
-    for project in projects:
-        if project.id == caller.project:
-            if project.repository == identity.repository and (subdir is None or shows(project.subdir, subdir)):
-                return
-            raise ProblemError(403, f"repo_url: the token {caller.name!r} is limited to the project {project.name!r}")
-    raise ProblemError(403, f"the project that the token {caller.name!r} is limited to is gone")
+    project, folders = await services.readers.ask(lambda reader: _look_up(reader, limit, identity))
+    if project is None:
+        raise ProblemError(403, f"the project that the token {caller.name!r} is limited to is gone")
+    folders += [subdir] if subdir is not None else []
+    if project.repository != identity.repository or not all(shows(project.subdir, folder) for folder in folders):
+        raise ProblemError(403, f"repo_url: the token {caller.name!r} is limited to the project {project.name!r}")
+
+
+def _look_up(reader: Reader, limit: int, identity: Identity) -> tuple[Project | None, list[str]]:
+    """Read a project and, where it is of a folder, the folder of an experiment that is there."""
+    project = next((project for project in reader.projects() if project.id == limit), None)
+    if project is None or not project.subdir:
+        return project, []
+    scope = Scope(repository=identity.repository, baseline_shas=(identity.baseline_sha,), names=(identity.name,))
+    deleted = msgspec.structs.replace(scope, deleted=True)
+    return project, [brief.subdir for one in (scope, deleted) for brief in reader.briefs(one)]
 
 
 # -- what can go wrong

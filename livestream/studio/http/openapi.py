@@ -46,6 +46,7 @@ _EVERYWHERE: Final[Mapping[int, str]] = {
     503: "Too much at once, or the disk is full: again after Retry-After.",
 }
 _WITH_BODY: Final[Mapping[int, str]] = {
+    408: "The body did not come in time.",
     413: "The body is too large.",
     415: "The body is no JSON, or says that it is none.",
 }

@@ -83,6 +83,8 @@ async def body_of(request: web.Request, shape: type[T], max_bytes: int = 64 * 10
         raise ProblemError(400, f"body: {error}") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ProblemError(400, f"body: not JSON: {error}") from None
+    except RecursionError:
+        raise ProblemError(400, "body: nested too deep") from None
 
 
 async def content_of(request: web.Request, max_bytes: int) -> bytes:

@@ -26,6 +26,7 @@ from aiohttp.typedefs import Handler
 
 from livestream.studio.auth.base import Caller, Scope
 from livestream.studio.auth.buckets import Buckets
+from livestream.studio.auth.errors import AuthError
 from livestream.studio.http.addresses import host_of, is_from_own_page, is_loopback, root_of
 from livestream.studio.http.context import CALLER, SERVICES, services_of
 from livestream.studio.http.markup import problem_page
@@ -74,12 +75,14 @@ class Guard:
         requests: Of each token.
         sign_ins: Failed ones, of each address.
         logins: Begun by ``dvc studio login`` and its like, of each address.
+        codes: Polled for though nobody waits with them, of each address.
     """
 
     routes: dict[tuple[str, str], Route]
     requests: Buckets
     sign_ins: Buckets
     logins: Buckets
+    codes: Buckets
 
 
 GUARD: Final = web.AppKey("guard", Guard)
@@ -151,6 +154,7 @@ def _guard(routes: dict[tuple[str, str], Route], limits: StudioLimits) -> Guard:
         requests=Buckets(limits.requests_per_s, limits.request_burst),
         sign_ins=Buckets(limits.failed_sign_ins / limits.failed_sign_ins_s, limits.failed_sign_ins),
         logins=Buckets(limits.failed_sign_ins / limits.failed_sign_ins_s, limits.failed_sign_ins),
+        codes=Buckets(limits.failed_sign_ins / limits.failed_sign_ins_s, limits.failed_sign_ins),
     )
 
 
@@ -178,8 +182,9 @@ async def _from_here(request: web.Request, handler: Handler) -> web.StreamRespon
     """Answer a loopback Studio's own names only: a name that an attacker points at 127.0.0.1 is not one (rebinding)."""
     settings = services_of(request).settings
     if is_loopback(settings.host):
-        host = host_of(request.host)
-        if not is_loopback(host) and host != host_of((settings.public_url or "").partition("://")[2].partition("/")[0]):
+        host, public = host_of(request.host), settings.public_url or ""
+        is_public = host != "" and host == host_of(public.partition("://")[2].partition("/")[0])
+        if not is_loopback(host) and not is_public:
             raise ProblemError(421, f"Host: {request.host[:200]!r} is not this Studio; --public-url names one more")
     return await handler(request)
 
@@ -256,6 +261,9 @@ def _trouble(request: web.Request, error: Exception, route: Route | None) -> web
         problem = _of_aiohttp(error)
     elif isinstance(error, ProblemError):
         problem = error
+    elif type(error) is AuthError:  # not what is asked for is wrong, as with its subclasses
+        logger.warning("livestream.studio_tokens_not_changed", extra={"error": str(error)})
+        problem = ProblemError(503, "tokens and sign-ins cannot be changed now: the disk is full, or broken")
     else:
         logger.error(
             "livestream.studio_request_failed",
@@ -282,5 +290,6 @@ def _of_aiohttp(error: web.HTTPException) -> ProblemError:
 
 async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
     request[_PREPARED] = True
+    response.headers[hdrs.SERVER] = "livestream"  # aiohttp would tell its version, and Python's
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)

@@ -16,7 +16,7 @@ from msgspec import Meta
 
 from livestream.studio.http.context import caller_of, services_of
 from livestream.studio.http.experiments import Nothing, Text
-from livestream.studio.http.listing import seen
+from livestream.studio.http.listing import is_seen, seen
 from livestream.studio.http.problems import ProblemError
 from livestream.studio.http.routes import Route, id_of, query_of
 from livestream.studio.http.shown import chart_view, image_view, log_view, plot_view, series_view
@@ -115,10 +115,8 @@ async def get_image(request: web.Request) -> web.StreamResponse:
 
     def find(reader: Reader) -> Image:
         image = reader.image(number)
-        if image is None:
+        if image is None or (allowed is not None and not is_seen(reader, image.experiment, allowed)):
             raise ProblemError(404, f"image: none has the id {number}")
-        if allowed is not None:
-            seen(reader, image.experiment, allowed)
         return image
 
     image = await services.readers.ask(find)

@@ -12,9 +12,10 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
 
+from livestream.files import FolderError
 from livestream.studio.counters import Counters
 from livestream.studio.ingest.intake import Intake, digest_of, run_to_end, to_end
-from livestream.studio.ingest.log import BodyLog, LoggedBody, LogHead, Part
+from livestream.studio.ingest.log import HEAD_BYTES, BodyLog, LoggedBody, LogHead, Part
 from livestream.studio.ingest.thread import Call, Small, WriterThread
 from livestream.studio.settings import StudioLimits
 from livestream.studio.store.base import Applied, Change, Writer
@@ -57,7 +58,7 @@ class Ingest:
     """Groups what comes and has it written by one thread; see the package. All methods belong to the event loop.
 
     Attributes:
-        pending_bytes: Of large bodies that are safe and not applied yet.
+        pending_bytes: Of files with bodies that are safe and not applied yet.
     """
 
     def __init__(
@@ -195,6 +196,8 @@ class Ingest:
             WireError: The first thing that is wrong with it.
         """
         steps = survey(part.map())
+        # The first step reads all but the plots, megabytes in one piece.
+        await run_to_end(self._pool, lambda: next(steps))
         while True:
             try:
                 next(steps)
@@ -247,7 +250,7 @@ class Ingest:
         await self.call(lambda writer: writer.beat(beats))
 
     async def call(self, change: Callable[[Writer], T]) -> T:
-        """Have the writing thread change something; changes that it returns are published.
+        """Have the writing thread change something; changes that it returns, and those of projects, are published.
 
         Raises:
             Exception: Whatever ``change`` raised.
@@ -267,9 +270,9 @@ class Ingest:
         """Nothing of these is."""
         self._in_loop(self._on_failed, tasks, error)
 
-    def called(self, task: Call, result: Any) -> None:
+    def called(self, task: Call, result: Any, changes: Sequence[Change]) -> None:
         """A call is done."""
-        self._in_loop(self._on_called, task, result)
+        self._in_loop(self._on_called, task, result, changes)
 
     def finished(self, body: LoggedBody, *, refused: bool) -> None:
         """A large body is applied, or cannot be."""
@@ -278,7 +281,7 @@ class Ingest:
                 self._log.refuse(body.path)
             else:
                 self._log.remove(body)
-        except OSError as error:  # it stays, and is tried again at the next start
+        except (OSError, FolderError) as error:  # it stays, and is tried again at the next start
             _logger.warning("livestream.studio_log_not_cleared", extra={"error": str(error)})
         self._in_loop(self._on_finished, body, refused)
 
@@ -300,7 +303,9 @@ class Ingest:
         if applied.changes:
             self._publish(applied.changes)
 
-    def _on_called(self, task: Call, result: object) -> None:
+    def _on_called(self, task: Call, result: object, changes: Sequence[Change]) -> None:
+        if changes:
+            self._publish(changes)
         if isinstance(result, Applied):
             self._on_applied(result)
         elif isinstance(result, list) and result and all(isinstance(item, Change) for item in result):
@@ -333,13 +338,13 @@ class Ingest:
 
     def _hold(self, experiment: _Experiment, size: int) -> None:
         self._pending[experiment] += 1
-        self.pending_bytes += size
+        self.pending_bytes += HEAD_BYTES + size
 
     def _release(self, experiment: _Experiment, size: int) -> None:
         self._pending[experiment] -= 1
         if not self._pending[experiment]:
             del self._pending[experiment]
-        self.pending_bytes -= size
+        self.pending_bytes -= HEAD_BYTES + size
 
 
 def _experiment(identity: Identity) -> _Experiment:

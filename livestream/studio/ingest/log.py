@@ -19,6 +19,7 @@ import mmap
 import os
 import re
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -27,7 +28,7 @@ import msgspec
 from livestream.files import private_folder, sync_folder
 from livestream.studio.update import Backlog, Identity, UpdateKey
 
-HEAD_BYTES: Final = 16 * 1024
+HEAD_BYTES: Final = 32 * 1024
 """Room for the head: the longest headers that an HTTP server takes, and an identity."""
 
 _FILE: Final = re.compile(r"[0-9]{12}\.(part|body)")
@@ -183,10 +184,18 @@ class BodyLog:
         body.path.unlink(missing_ok=True)
 
     def refuse(self, path: Path) -> None:
-        """Put aside a body that cannot be applied."""
+        """Put aside a body that cannot be applied.
+
+        Raises:
+            OSError: It stays where it is.
+            FolderError: Likewise: there is no place to put it.
+        """
         self.refused += 1
         refused = private_folder(self.folder / "refused")
-        os.rename(path, refused / path.name)
+        aside, others = refused / path.name, count(2)
+        while aside.exists():  # an empty log counts from 1 again, and what was put aside before is not to be replaced
+            aside = refused / f"{path.stem}.{next(others)}{path.suffix}"
+        os.rename(path, aside)
         sync_folder(refused)
 
     def _next(self) -> int:

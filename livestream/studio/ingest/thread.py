@@ -2,7 +2,8 @@
 
 A transaction takes all small updates that wait, and behind them a slice of the oldest large body, or some if nothing
 else waits. A large body begins only after the small ones that were there before it, so order holds; a small one of the
-same experiment that comes later is not here at all, but logged behind it.
+same experiment that comes later is not here at all, but logged behind it. What is logged so and small shares
+transactions too: else an experiment with many writers would never catch up.
 
 The thread calls back into the event loop once a group. Nothing here awaits, and the loop's side never waits for the
 lock longer than it takes to append to a queue.
@@ -20,7 +21,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from livestream.studio.ingest.log import LogError, LoggedBody
-from livestream.studio.store.base import Applied, Writer
+from livestream.studio.store.base import Applied, Change, Writer
 from livestream.studio.store.errors import StoreError, StoreFullError
 from livestream.studio.update import Delivery
 from livestream.studio.wire.fields import WireError
@@ -31,6 +32,9 @@ MAX_GROUP: Final = 500
 MAX_GROUP_POINTS: Final = 50_000
 SLICES_AT_ONCE: Final = 4
 """Of a large body in one transaction while nothing else waits: small updates wait 50 ms for them at most."""
+SLICE_BYTES: Final = 64 * 1024
+"""Logged bodies up to this size count as a part of a slice."""
+SMALLEST_PART: Final = 1 / 32
 MAX_FAILURES: Final = 3
 """Of one large body for reasons that are not a full disk; then others go first, or it is refused."""
 FIRST_RETRY_S: Final = 1.0
@@ -63,8 +67,8 @@ class Outcomes(Protocol):
     def failed(self, tasks: Sequence[Small | Call], error: Exception) -> None:
         """Nothing of these is."""
 
-    def called(self, task: Call, result: Any) -> None:
-        """A call is done."""
+    def called(self, task: Call, result: Any, changes: Sequence[Change]) -> None:
+        """A call is done; ``changes`` came of it beside those that are its result."""
 
     def finished(self, body: LoggedBody, *, refused: bool) -> None:
         """A large body is applied, or cannot be."""
@@ -93,6 +97,7 @@ class WriterThread:
         self._stopping = False
         self._progress: _Progress | None = None
         self._failures = 0
+        self._is_alone = False  # the next large body: a transaction with several failed, and one of them is to blame
         self._retry_s = FIRST_RETRY_S
         self._not_before = 0.0
 
@@ -130,14 +135,21 @@ class WriterThread:
     def _run(self) -> None:
         while self._wait():
             tasks = self._take()
-            if tasks and isinstance(tasks[0], Call):
-                self._call(tasks[0])
-                continue
-            group = [task for task in tasks if isinstance(task, Small)]
-            batch = self._read_slices(1 if group else SLICES_AT_ONCE) if self._large_is_next() else []
-            if group or batch:
-                self._commit(group, batch)
+            try:
+                self._serve(tasks)
+            except Exception as error:  # noqa: BLE001 - without this thread nothing is stored until somebody looks
+                _warn("livestream.studio_writer_stumbled", error)
+                self._retry_later(error)
         self._progress = None
+
+    def _serve(self, tasks: list[Small | Call]) -> None:
+        if tasks and isinstance(tasks[0], Call):
+            self._call(tasks[0])
+            return
+        group = [task for task in tasks if isinstance(task, Small)]
+        batch = self._read_slices(1 if group else SLICES_AT_ONCE) if self._large_is_next() else []
+        if group or batch:
+            self._commit(group, batch)
 
     def _wait(self) -> bool:
         """Wait for something to do; False at the end."""
@@ -172,9 +184,14 @@ class WriterThread:
         return tasks
 
     def _large_is_next(self) -> bool:
+        return not self._stopping and time.monotonic() >= self._not_before and self._large_at(0) is not None
+
+    def _large_at(self, place: int) -> LoggedBody | None:
+        """Give a large body by its place in the queue, if all small updates that came before it are taken."""
         with self._changed:
-            due = bool(self._large) and not self._stopping and time.monotonic() >= self._not_before
-            return due and self._taken >= self._large[0][0]
+            if place >= len(self._large) or self._taken < self._large[place][0]:
+                return None
+            return self._large[place][1]
 
     def _call(self, task: Call) -> None:
         try:
@@ -182,16 +199,18 @@ class WriterThread:
         except Exception as error:  # noqa: BLE001 - it is the caller's, and this thread serves all
             self._outcomes.failed([task], error)
         else:
-            self._outcomes.called(task, result)
+            self._outcomes.called(task, result, self._writer.untold())
 
     def _commit(self, group: Sequence[Small], batch: Sequence[Delivery]) -> None:
-        """Store small updates and slices of the oldest large body, which share the wait for the disk."""
+        """Store small updates and slices of the oldest large bodies, which share the wait for the disk."""
         try:
             applied = self._writer.apply([*(task.delivery for task in group), *batch])
         except Exception as error:  # noqa: BLE001 - likewise
             if group and batch:
                 self._commit(group, [])
                 self._commit([], batch)
+            elif any(each.last_slice for each in batch[:-1]) and not isinstance(error, StoreFullError):
+                self._progress, self._is_alone = None, True
             elif batch:
                 self._after_failure(self._large[0][1], error)
             elif len(group) == 1 or isinstance(error, StoreFullError):
@@ -204,23 +223,41 @@ class WriterThread:
         self._outcomes.committed(group, applied)
         if batch:
             self._retry_s = FIRST_RETRY_S
-            if batch[-1].last_slice:
+            for _ in range(sum(each.last_slice for each in batch)):
                 self._finish(self._large[0][1], refused=False)
 
     # -- large bodies
 
-    def _read_slices(self, count: int) -> list[Delivery]:
-        """Give the next slices of the oldest large body; none if it cannot be read."""
-        body = self._large[0][1]
-        try:
-            if self._progress is None:
-                self._progress = _Progress(body)
-            batch = [next(self._progress.slices)]
-            while len(batch) < count and not batch[-1].last_slice and not self._queue:
+    def _read_slices(self, room: float) -> list[Delivery]:
+        """Give the next slices of the oldest large body, and what room is left to those behind it.
+
+        None if the oldest cannot be read; one behind it that cannot be read is the oldest the next time. A start or done
+        shares with no other body: after a kill all of a transaction may be applied again, and data that is known from
+        before the next start changes nothing then.
+        """
+        batch: list[Delivery] = []
+        ended = 0  # bodies of which the batch has the last slice
+        behind = 0  # slices of the bodies before the one that is being read
+        while room > 0 and not (batch and self._queue) and not (ended and self._is_alone):
+            body = self._large_at(ended)
+            if body is None:
+                break
+            try:
+                if self._progress is None:
+                    self._progress = _Progress(body)
                 batch.append(next(self._progress.slices))
-        except Exception as error:  # noqa: BLE001 - one body must not stop the others
-            self._after_failure(body, error)
-            return []
+            except Exception as error:  # noqa: BLE001 - one body must not stop the others
+                self._progress = None
+                if not ended:
+                    self._after_failure(body, error)
+                return batch[:behind]
+            is_data = batch[-1].update.kind == "data"
+            if ended and not is_data:
+                self._progress = None
+                return batch[:behind]
+            room -= max(min(body.head.body_bytes / SLICE_BYTES, 1), SMALLEST_PART) if is_data else room
+            if batch[-1].last_slice:
+                ended, behind, self._progress = ended + 1, len(batch), None
         return batch
 
     def _after_failure(self, body: LoggedBody, error: Exception) -> None:
@@ -257,11 +294,12 @@ class WriterThread:
 
     def _refuse(self, body: LoggedBody, error: Exception) -> None:
         _warn("livestream.studio_large_body_refused", error, body_file=body.path.name)
+        self._progress = None
         self._finish(body, refused=True)
 
     def _finish(self, body: LoggedBody, *, refused: bool) -> None:
-        self._progress = None
         self._failures = 0
+        self._is_alone = False
         with self._changed:
             self._large.popleft()
         self._outcomes.finished(body, refused=refused)

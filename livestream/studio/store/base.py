@@ -91,6 +91,9 @@ class Writer(Protocol):
     def drop_project(self, project: int) -> bool:
         """Forget a project; experiments stay. False if there is none."""
 
+    def untold(self) -> list[Change]:
+        """Give the changes of projects since the last time: `add_project` and `drop_project` return something else."""
+
     def note_references(
         self, repository: str, pushed: Sequence[str], removed: Sequence[str], time_us: int
     ) -> list[Change]:

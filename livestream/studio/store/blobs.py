@@ -2,12 +2,14 @@
 
 A file under its own sha256 never changes: the same image of a thousand steps is stored once, and a backup may link the
 files while the Studio runs. A file is whole and on the disk before the row that names it is committed; a crash between
-the two leaves a file that no row names, which costs its space and nothing else. No file is ever deleted.
+the two leaves a file that no row names, which costs its space and nothing else. No file is ever deleted. What is being
+written lies in a folder of its own, which the next start empties: deaths leave nothing that grows.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from pathlib import Path
 from typing import Final
@@ -16,6 +18,7 @@ from livestream.files import FolderError, private_folder, sync_folder, write_who
 from livestream.studio.store.errors import StoreError, StoreFullError
 
 FOLDER: Final = "blobs"
+UNFINISHED: Final = "unfinished"
 
 _NAME: Final = re.compile(r"[0-9a-f]{64}")
 
@@ -24,15 +27,20 @@ class Blobs:
     """The folder ``blobs/<2 hex>/<64 hex>`` of a Studio's data; one thread puts, any thread may ask for paths."""
 
     def __init__(self, data: Path) -> None:
-        """Make the folder where there is none.
+        """Make the folder where there is none; whoever puts is the only one who does.
 
         Raises:
             StoreError: It cannot be made, or is not ours.
         """
         try:
             self.folder = private_folder(data / FOLDER)
+            self._unfinished = private_folder(self.folder / UNFINISHED)
+            for left in self._unfinished.iterdir():
+                left.unlink()
         except FolderError as error:
             raise StoreError(str(error)) from error
+        except OSError as error:
+            raise StoreError(f"cannot empty {self.folder / UNFINISHED}: {error.strerror}") from error
         self._synced: set[Path] = set()
 
     def path(self, sha256: str) -> Path:
@@ -70,6 +78,8 @@ class Blobs:
         if not folder.is_dir():
             folder.mkdir(mode=0o700, exist_ok=True)
             sync_folder(self.folder)
-        write_whole(path, content)
+        unfinished = self._unfinished / path.name
+        write_whole(unfinished, content)
+        os.rename(unfinished, path)
         sync_folder(folder)
         self._synced.add(folder)

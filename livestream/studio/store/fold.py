@@ -21,7 +21,7 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
-from livestream.events import Json, JsonObject
+from livestream.events import Json, JsonObject, Problem
 from livestream.studio.experiment import MAX_WARNINGS, RECENT_GAPS, Facts
 from livestream.studio.status import INTERRUPTIONS
 from livestream.studio.update import Delivery, Update
@@ -35,17 +35,28 @@ DONE_RANK: Final = 1 << 62
 MAX_CLIENTS: Final = 20
 MAX_EXTRA: Final = 100
 """Unknown fields that are kept of an experiment, by name."""
+MAX_HELD_BYTES: Final = 16 * 1024 * 1024
+"""Of an experiment's facts and dictionaries, as JSON. They are decoded to change them and read with every row of the
+table, so an experiment that grew without end would take the Studio's memory, and then everybody's runs, with it."""
+TOO_MUCH: Final = Problem(
+    "livestream.TooMuch", f"this run holds more than {MAX_HELD_BYTES:,} bytes beside its plots: nothing new is kept"
+)
 
 _WINDOW_US: Final = RESEND_WINDOW_S * 1_000_000
 
 
 class Known(msgspec.Struct, kw_only=True):
-    """What is stored of an experiment, but for its rows, plots and images; `fold` changes it in place."""
+    """What is stored of an experiment, but for its rows, plots and images; `fold` changes it in place.
+
+    Attributes:
+        held_bytes: About what all of it takes as JSON.
+    """
 
     facts: Facts
     metrics: dict[str, JsonObject] = {}
     params: dict[str, JsonObject] = {}
     subdir: str = ""
+    held_bytes: int = 0
 
 
 class Folded(msgspec.Struct, kw_only=True):
@@ -69,6 +80,8 @@ class Folded(msgspec.Struct, kw_only=True):
 
 def fold(known: Known, delivery: Delivery) -> Folded:
     """Take in a delivery that is no repeat."""
+    if known.held_bytes > MAX_HELD_BYTES:
+        delivery = msgspec.structs.replace(delivery, update=_without_new(known, delivery.update))
     folded = Folded(log=[])
     update, facts = delivery.update, known.facts
     if update.kind == "start":
@@ -92,9 +105,10 @@ def fold(known: Known, delivery: Delivery) -> Folded:
 
 def rank_of(update: Update) -> int:
     """Say where in its session an update's content stands."""
-    if update.kind == "data":
+    kind = update.of or update.kind
+    if kind == "data":
         return START_RANK if update.step is None else update.step
-    return START_RANK if update.kind == "start" else DONE_RANK
+    return START_RANK if kind == "start" else DONE_RANK
 
 
 # -- sessions
@@ -217,6 +231,28 @@ def _warn(facts: Facts, update: Update, folded: Folded) -> bool:
         facts.warnings = [*facts.warnings, *new][-MAX_WARNINGS:]
         folded.log.extend(("warning", {"cls": problem.cls, "text": problem.text}) for problem in new[-MAX_WARNINGS:])
     return bool(new)
+
+
+# -- bounds
+
+
+def _without_new(known: Known, update: Update) -> Update:
+    """Leave out of an update what an experiment that holds too much would grow by; its numbers go on changing."""
+    metrics, params = _numbers_within(known.metrics, update.metrics), _numbers_within(known.params, update.params)
+    is_less = (metrics, params) != (update.metrics, update.params) or update.machine or update.env or update.extra
+    errors = [*update.errors, TOO_MUCH] if is_less and update.kind != "done" else update.errors
+    return msgspec.structs.replace(update, metrics=metrics, params=params, machine={}, env={}, extra={}, errors=errors)
+
+
+def _numbers_within(stored: dict[str, Json], new: dict[str, Json]) -> dict[str, Json]:
+    kept: dict[str, Json] = {}
+    for name, value in new.items():
+        old = stored.get(name)
+        if isinstance(old, dict) and isinstance(value, dict):
+            kept[name] = _numbers_within(old, value)
+        elif name in stored and isinstance(value, int | float):
+            kept[name] = value
+    return kept
 
 
 # -- dictionaries

@@ -27,6 +27,10 @@ MAX_PARTS: Final = 10_000
 MAX_REPAIRED: Final = 1_000
 MAX_GAPS: Final = 1_000
 MAX_WRITERS: Final = 200
+MAX_LIVELY_WRITERS: Final = 2_000
+"""Writers heard within `LIVELY_S` of the newest are kept up to this many: a job may have a thousand ranks, and one that
+is forgotten while it writes would seem to have lost all that it sent before."""
+LIVELY_S: Final = 3_600
 GONE: Final = ""
 """The name under which the gaps and losses of writers beyond the newest `MAX_WRITERS` are kept together."""
 
@@ -140,11 +144,19 @@ def _note(writer: WriterFacts, received_us: int, backlog: Backlog, losses: dict[
 
 def forget_old_writers(facts: Facts) -> None:
     """Keep the newest writers; of the others only what is missing and what was lost, as one entry `GONE`."""
-    if len(facts.writers) <= MAX_WRITERS:
+    surplus = len(facts.writers) - MAX_WRITERS
+    if surplus <= 0:
         return
-    gone = facts.writers.pop(GONE, None) or WriterFacts()
+    lively_us = max(writer.seen_us for writer in facts.writers.values()) - LIVELY_S * 1_000_000
+    quiet = sum(writer.seen_us < lively_us for name, writer in facts.writers.items() if name != GONE)
+    surplus = max(min(surplus, quiet), len(facts.writers) - MAX_LIVELY_WRITERS)
+    if surplus <= 0:
+        return
+    gone = facts.writers.pop(GONE, None)
+    surplus += gone is None  # its own place
+    gone = gone or WriterFacts()
     by_age = sorted(facts.writers, key=lambda name: facts.writers[name].seen_us)
-    for name in by_age[: len(by_age) - MAX_WRITERS + 1]:
+    for name in by_age[:surplus]:
         writer = facts.writers.pop(name)
         gone.gaps = _bounded([*gone.gaps, *writer.gaps])
         gone.overlaps += writer.overlaps

@@ -13,7 +13,6 @@ import msgspec
 from livestream.events import JsonObject
 from livestream.studio.update import Identity, Kind, Picture, Points, Snapshot, Update
 from livestream.studio.wire.fields import (
-    MAX_LONG_TEXT_CHARS,
     Fields,
     WireError,
     check_key,
@@ -28,6 +27,7 @@ from livestream.studio.wire.fields import (
     read_sha,
     read_text,
     required,
+    shortened,
 )
 from livestream.studio.wire.plots import (
     Plot,
@@ -36,6 +36,7 @@ from livestream.studio.wire.plots import (
     read_plot,
     read_plots,
     read_points,
+    read_quick,
     snapshot_of,
 )
 
@@ -97,14 +98,19 @@ def decode(payload: bytes | memoryview) -> Update:
         WireError: The first thing that is wrong with it.
     """
     update, plots = read_shell(payload)
+    if plots is None:
+        return update
+    points = read_quick(plots)
+    if points is not None:
+        return msgspec.structs.replace(update, points=points)
     content = Content()
-    for path, raw in plots.items():
-        content.add(read_plot(path, raw), update.step)
+    for path, fields in read_plots(plots).items():
+        content.add(read_plot(path, fields), update.step)
     return content.fill(update)
 
 
-def read_shell(payload: bytes | memoryview) -> tuple[Update, Fields]:
-    """Read all of a body but its plots.
+def read_shell(payload: bytes | memoryview) -> tuple[Update, msgspec.Raw | None]:
+    """Read all of a body but its plots, which are given as they came, or as None where there are none.
 
     Raises:
         WireError: The first thing that is wrong with it.
@@ -133,7 +139,7 @@ def read_shell(payload: bytes | memoryview) -> tuple[Update, Fields]:
         env=read_object(fields["env"], "env") if "env" in fields else {},
         extra=extra,
     )
-    return update, read_plots(fields["plots"]) if "plots" in fields else {}
+    return update, fields.get("plots")
 
 
 def _kind(fields: Fields) -> Kind:
@@ -155,7 +161,7 @@ def _identity(fields: Fields) -> Identity:
 
 
 def _message(fields: Fields) -> str | None:
-    return read_text(fields["message"], "message", longest=MAX_LONG_TEXT_CHARS) if "message" in fields else None
+    return shortened(read_text(fields["message"], "message", longest=None)) if "message" in fields else None
 
 
 def _subdir(fields: Fields) -> str | None:

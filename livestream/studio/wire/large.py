@@ -17,9 +17,10 @@ import msgspec
 
 from livestream.studio.update import Update
 from livestream.studio.wire.body import Content, read_shell
+from livestream.studio.wire.columns import own_axis
 from livestream.studio.wire.fields import Fields, WireError
-from livestream.studio.wire.plots import Plot, check_picture, pieces_of, points_of, read_plot
-from livestream.studio.wire.rows import check_rows, fit, read_columns
+from livestream.studio.wire.plots import Plot, check_picture, pieces_of, points_of, read_plot, read_plots
+from livestream.studio.wire.rows import Proof, check_rows, fit, read_columns
 
 SLICE_ROWS: Final = 4_000
 """A slice is closed when it holds so many; one piece of a plot's rows comes on top of them at most."""
@@ -56,27 +57,30 @@ def survey(payload: bytes | memoryview) -> Generator[None, None, Survey]:
     Raises:
         WireError: The first thing that is wrong with it.
     """
-    update, plots = read_shell(payload)
+    update, raw = read_shell(payload)
+    plots = read_plots(raw) if raw is not None else {}
     snapshots = []
     yield
-    for path, raw in plots.items():
-        plot = read_plot(path, raw)
+    for path, fields in plots.items():
+        plot = read_plot(path, fields)
         if plot.image is not None:
             check_picture(plot, plot.image)
             yield
-        elif plot.rows is not None and not (yield from _survey_rows(plot, plot.rows)):
+        elif plot.rows is None:
+            yield
+        elif not (yield from _survey_rows(plot, plot.rows)):
             snapshots.append(path)
     return Survey(update=update, snapshots=snapshots)
 
 
 def _survey_rows(plot: Plot, rows: msgspec.Raw) -> Generator[None, None, bool]:
     """Say whether a plot is what its place says: points, or a snapshot."""
-    fits = True
-    for piece in pieces_of(plot, rows):
+    fits, proof, own = True, Proof(), own_axis(plot.path)
+    for piece in pieces_of(plot, rows, None if plot.is_whole else proof):
         if plot.is_whole or not fits:
             check_rows(piece, f"{plot.field}.data")
         else:
-            fits = fit(piece, f"{plot.field}.data")
+            fits = fit(piece, f"{plot.field}.data", own, proof)
         yield
     return fits
 
@@ -85,13 +89,15 @@ def slices(payload: bytes | memoryview, snapshots: Collection[str]) -> Iterator[
     """Cut a body that was surveyed into updates.
 
     Everything but the plots goes with the first slice, except for a ``done``, which comes last: all of its data is
-    there when the experiment is called done. The other slices are ``data``.
+    there when the experiment is called done. The other slices are ``data``, of a body of its kind: what a done brings
+    ranks behind what any step brought.
 
     Raises:
         WireError: It is not what was surveyed.
     """
-    shell, plots = read_shell(payload)
-    bare = Update(kind="data", identity=shell.identity, client=shell.client, step=shell.step)
+    shell, raw = read_shell(payload)
+    plots = read_plots(raw) if raw is not None else {}
+    bare = Update(kind="data", of=shell.kind, identity=shell.identity, client=shell.client, step=shell.step)
     is_done = shell.kind == "done"
     first = True
     held: Content | None = None
@@ -104,10 +110,10 @@ def slices(payload: bytes | memoryview, snapshots: Collection[str]) -> Iterator[
     yield Slice(last.fill(shell if first or is_done else bare), last=True)
 
 
-def _contents(plots: Fields, snapshots: frozenset[str], step: int | None) -> Iterator[Content]:
+def _contents(plots: dict[str, Fields], snapshots: frozenset[str], step: int | None) -> Iterator[Content]:
     gathered, weight = Content(), 0.0
-    for path, raw in plots.items():
-        plot = read_plot(path, raw)
+    for path, fields in plots.items():
+        plot = read_plot(path, fields)
         for atom in _atoms(plot, step, is_snapshot=plot.is_whole or path in snapshots):
             gathered.absorb(atom)
             weight += _weight(atom)
@@ -125,9 +131,9 @@ def _atoms(plot: Plot, step: int | None, *, is_snapshot: bool) -> Iterator[Conte
         atom.add(plot, step)
         yield atom
         return
-    props = plot.props
-    for piece in pieces_of(plot, plot.rows):
-        columns = read_columns(piece, f"{plot.field}.data")
+    props, proof, own = plot.props, Proof(), own_axis(plot.path)
+    for piece in pieces_of(plot, plot.rows, proof):
+        columns = read_columns(piece, f"{plot.field}.data", own, proof)
         if columns is None:
             raise WireError(f"{plot.field}.data", "no longer the rows that were surveyed")
         atom = Content()

@@ -4,38 +4,49 @@ from __future__ import annotations
 
 import binascii
 from collections.abc import Iterator
+from operator import lt
 from typing import Final
 
 import msgspec
 
 from livestream.events import JsonObject
 from livestream.studio.update import Picture, Points, Snapshot
+from livestream.studio.wire.columns import Column, own_axis, sort_rows
 from livestream.studio.wire.fields import (
     LARGEST_INT,
     SMALLEST_INT,
     Fields,
     WireError,
     check_key,
+    problem_of_key,
     read,
     read_extra,
     read_fields,
     read_object,
     read_problem,
 )
-from livestream.studio.wire.rows import Column, check_rows, read_columns, split_rows
+from livestream.studio.wire.rows import Proof, check_rows, read_columns, split_rows
 
 MAX_PLOTS: Final = 100_000
 """Of one body; our own daemon is told a lower limit, stock clients stop at 200."""
 
 _KNOWN: Final = frozenset({"data", "image", "props", "error"})
-_WHOLE: Final = ("/plots/custom/", "/plots/sklearn/")
+_QUICK_BYTES: Final = 512 * 1024
 _TEXT: Final = msgspec.json.Decoder(str)
+_PLOTS: Final = msgspec.json.Decoder(dict[str, Fields])
 _MEDIA_TYPES: Final = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
     (b"GIF87a", "image/gif"),
     (b"GIF89a", "image/gif"),
 )
+
+
+class _QuickPlot(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    data: list[dict[str, int | float | str | None]]
+
+
+_QUICK: Final = msgspec.json.Decoder(dict[str, _QuickPlot])
 
 
 class Plot(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,16 +71,48 @@ class Plot(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_whole(self) -> bool:
         """Whether its place says that it is a snapshot, whatever its rows look like."""
-        return any(folder in f"/{self.path}" for folder in _WHOLE)
+        return is_whole(self.path)
 
 
-def read_plots(raw: msgspec.Raw) -> Fields:
-    """Read the object of all plots.
+def is_whole(path: str) -> bool:
+    """Whether a plot's place says that it is a snapshot; a table is a metric's, which may have such a folder's name."""
+    path = f"/{path}"
+    return ("/plots/custom/" in path or "/plots/sklearn/" in path) and not path.endswith(".tsv")
+
+
+def read_quick(raw: msgspec.Raw) -> list[Points] | None:
+    """Read plots that are nothing but rows to draw charts from, as those of nearly all small bodies are, all at once.
+
+    Returns:
+        None where anything is otherwise, or wrong: `read_plots` and what follows it say what it is.
+    """
+    if len(memoryview(raw)) > _QUICK_BYTES:
+        return None
+    try:
+        plots = _QUICK.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    points: list[Points] = []
+    for path, plot in plots.items():
+        if not path or problem_of_key(path) or is_whole(path):
+            return None
+        columns = sort_rows(plot.data, own_axis(path))
+        if columns is None:
+            return None
+        points += points_of(path, columns)
+    return points
+
+
+def read_plots(raw: msgspec.Raw) -> dict[str, Fields]:
+    """Read the object of all plots, each an object of its fields.
 
     Raises:
         WireError: It is none, there are too many, or one of the paths cannot be a key.
     """
-    plots = read_fields(raw, "plots")
+    try:
+        plots = _PLOTS.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        plots = {path: read_fields(plot, f"plots.{path}") for path, plot in read_fields(raw, "plots").items()}
     if len(plots) > MAX_PLOTS:
         raise WireError("plots", f"{len(plots):,} plots; accepted: {MAX_PLOTS:,} at most")
     for path in plots:
@@ -77,10 +120,9 @@ def read_plots(raw: msgspec.Raw) -> Fields:
     return plots
 
 
-def read_plot(path: str, raw: msgspec.Raw) -> Plot:
+def read_plot(path: str, fields: Fields) -> Plot:
     """Read one plot's shape; ``data`` and ``image`` exclude each other."""
     where = f"plots.{path}"
-    fields = read_fields(raw, where)
     if "data" in fields and "image" in fields:
         raise WireError(where, "has both data and image; accepted: one of them")
     props = read_object(fields["props"], f"{where}.props") if "props" in fields else {}
@@ -116,8 +158,9 @@ def read_points(plot: Plot, rows: msgspec.Raw) -> list[Points] | None:
         check_snapshot(plot, rows)
         return None
     columns: dict[str, Column] = {}
-    for piece in split_rows(memoryview(rows), f"{plot.field}.data"):
-        more = read_columns(piece, f"{plot.field}.data")
+    proof, own = Proof(), own_axis(plot.path)
+    for piece in pieces_of(plot, rows, proof):
+        more = read_columns(piece, f"{plot.field}.data", own, proof)
         if more is None:
             check_snapshot(plot, rows)
             return None
@@ -131,21 +174,33 @@ def read_points(plot: Plot, rows: msgspec.Raw) -> list[Points] | None:
 
 def points_of(path: str, columns: dict[str, Column]) -> list[Points]:
     """Name the columns of a plot."""
-    return [
-        Points(
-            path=path,
-            column=name,
-            steps=column.steps,
-            values=column.values,
-            timestamps=column.timestamps if any(column.timestamps) else [],
-        )
-        for name, column in columns.items()
-    ]
+    return [_points_of(path, name, _last_of_equals(column)) for name, column in columns.items()]
 
 
-def pieces_of(plot: Plot, rows: msgspec.Raw) -> Iterator[bytes]:
+def _points_of(path: str, name: str, column: Column) -> Points:
+    timestamps = column.timestamps if any(column.timestamps) else []
+    return Points(path=path, column=name, steps=column.steps, values=column.values, timestamps=timestamps)
+
+
+def _last_of_equals(column: Column) -> Column:
+    """Leave out rows that come again later: the store keeps the first of equal rows, and the last is the newest.
+
+    Where a step is written as 1, 2, 1, its value is 1.
+    """
+    steps = column.steps
+    if len(steps) < 3 or all(map(lt, steps, steps[1:])) or len(set(steps)) == len(steps):
+        return column
+    timestamps = column.timestamps or [0] * len(steps)
+    rows = list(zip(steps, column.values, timestamps, strict=True))
+    kept = list(dict.fromkeys(reversed(rows)))[::-1]
+    if len(kept) == len(rows):
+        return column
+    return Column([row[0] for row in kept], [row[1] for row in kept], [row[2] for row in kept])
+
+
+def pieces_of(plot: Plot, rows: msgspec.Raw, proof: Proof | None = None) -> Iterator[bytes]:
     """Cut a plot's rows into pieces; see `split_rows`."""
-    return split_rows(memoryview(rows), f"{plot.field}.data")
+    return split_rows(memoryview(rows), f"{plot.field}.data", proof)
 
 
 def check_snapshot(plot: Plot, rows: msgspec.Raw) -> None:

@@ -6,39 +6,38 @@ chart that leaves out rows would be a lie.
 
 Two ways read the same rows. Rows with the same columns, which is what every client sends, are read into structs made
 for those columns: 0.11 us a row where dictionaries take 0.2 us, and a third of their memory. All others, and short
-lists, for which making a type would cost more than it saves, go by dictionaries. The structs refuse unknown fields, so
-that a column that comes later is never lost.
+lists, for which making a type would cost more than it saves, go by dictionaries (`columns`). The structs refuse
+unknown fields, so that a column that comes later is never lost.
 
 A plot may be 29 MB of rows. `split_rows` cuts such a list where one row ends and the next begins. A cut is a guess
 (``},{`` may stand in a text, or in a list inside a row), proved by its left side being whole JSON: inside a text it
-would lack a quote, inside a row a bracket.
+would lack a quote, inside a row a bracket. What decodes is whole, so that of rows of numbers the proof is the decoding
+(`Proof`), and each byte is read once.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from operator import attrgetter
 from typing import Annotated, Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
 from livestream.events import JsonObject
-from livestream.studio.update import Value
+from livestream.studio.wire.columns import LATEST_MS, NOT_VALUES, Column, sort_rows, timestamps_of, values_of
 from livestream.studio.wire.fields import (
     LARGEST_INT,
     MAX_DEPTH,
     SMALLEST_INT,
     WireError,
     check_depth,
-    narrow,
     problem_of_key,
     read,
 )
 
 PIECE_BYTES: Final = 192 * 1024
 """Of rows in one piece: some 4,400 of two columns, decoded in half a millisecond."""
-MAX_COLUMNS: Final = 1_000
-"""Of a plot that becomes points; each is a series of its own."""
 
 _TRIES: Final = 64
 _MAX_UNCUT_BYTES: Final = 8 * 1024 * 1024
@@ -47,44 +46,57 @@ _MAX_TYPES: Final = 256
 _MAX_TYPE_COLUMNS: Final = 64
 _HEAD_BYTES: Final = 8_192
 _BETWEEN_ROWS: Final = re.compile(rb"\}[ \t\r\n]*(,)[ \t\r\n]*\{")
-_NUMBER: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
-_NOT_FINITE: Final[dict[str, Value]] = {
-    "nan": "nan",
-    "inf": float("inf"),
-    "+inf": float("inf"),
-    "-inf": float("-inf"),
-    "infinity": float("inf"),
-    "+infinity": float("inf"),
-    "-infinity": float("-inf"),
-}
-_NOT_VALUES: Final = frozenset({"step", "timestamp"})
 
 _SHAPE: Final = msgspec.json.Decoder(msgspec.Raw)
 _DICTIONARIES: Final = msgspec.json.Decoder(list[JsonObject])
 _types: dict[tuple[str, ...], _Type] = {}
 _Step: TypeAlias = Annotated[int, msgspec.Meta(ge=SMALLEST_INT, le=LARGEST_INT)]
+_Number: TypeAlias = _Step | float
+_Stamp: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=LATEST_MS)]
 
 
 class _Type(NamedTuple):
-    """Decoders of rows with certain columns: one for any values, and one that takes nothing but numbers."""
+    """Decoders of rows with certain columns: one for any values, and one that takes nothing but numbers in bounds.
 
+    Of both, timestamps may be texts, as DVCLive sends them.
+    """
+
+    names: tuple[str, ...]
     values: msgspec.json.Decoder[list[Any]]
     numbers: msgspec.json.Decoder[list[Any]]
 
 
-class Column:
-    """One column of points; parallel lists. ``timestamps`` has zeros where a row says nothing."""
+class Proof:
+    """Proves that a piece of rows is whole by decoding it as rows of numbers, and keeps what it decoded."""
 
-    __slots__ = ("steps", "timestamps", "values")
+    def __init__(self) -> None:
+        self._piece = b""
+        self._found: tuple[_Type, list[Any]] | None = None
 
-    def __init__(self, steps: list[int], values: list[Value], timestamps: list[int]) -> None:
-        self.steps = steps
-        self.values = values
-        self.timestamps = timestamps
+    def __call__(self, piece: bytes) -> None:
+        """Check a piece; keep its rows if they are numbers.
+
+        Raises:
+            msgspec.DecodeError: It is not whole.
+        """
+        if self.numbers(piece) is None:
+            _SHAPE.decode(piece)
+
+    def numbers(self, piece: bytes) -> tuple[_Type, list[Any]] | None:
+        """Give the rows of a piece, and their type; None where they are not all numbers."""
+        if piece is not self._piece:
+            self._piece, self._found = piece, _numbers(piece)
+        return self._found
 
 
-def read_columns(rows: bytes, path: str) -> dict[str, Column] | None:
+def read_columns(
+    rows: bytes, path: str, own: str | None = None, proof: Proof | None = None
+) -> dict[str, Column] | None:
     """Read a list of rows.
+
+    Args:
+        own: What is the value in rows that hold nothing but their axis; see `own_axis`.
+        proof: By which the rows were cut, if they were.
 
     Returns:
         The columns by name; None where a row does not fit. An empty list has no columns.
@@ -92,27 +104,22 @@ def read_columns(rows: bytes, path: str) -> dict[str, Column] | None:
     Raises:
         WireError: It is no list of objects.
     """
-    by_type = _read_by_type(rows) if len(rows) >= _WORTH_A_TYPE_BYTES else None
-    if by_type is not None:
-        return by_type
-    return _sort(check_rows(rows, path))
+    if len(rows) >= _WORTH_A_TYPE_BYTES:
+        numbers = (proof or Proof()).numbers(rows)
+        by_type = _read_by_type(rows) if numbers is None else _columns_of(*numbers)
+        if by_type is not None:
+            return by_type
+    return sort_rows(check_rows(rows, path), own)
 
 
-def fit(rows: bytes, path: str) -> bool:
-    """Say whether `read_columns` would give columns; of rows of numbers in half its time.
+def fit(rows: bytes, path: str, own: str | None, proof: Proof) -> bool:
+    """Say whether `read_columns` would give columns; of rows of numbers it is known as soon as they are cut.
 
     Raises:
         WireError: It is no list of objects.
     """
-    type_ = _type_of(_names_of_first(rows)) if len(rows) >= _WORTH_A_TYPE_BYTES else None
-    if type_ is not None:
-        try:
-            type_.numbers.decode(rows)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            pass  # texts may mean numbers, and columns may be missing
-        else:
-            return True
-    return read_columns(rows, path) is not None
+    is_worth_it = len(rows) >= _WORTH_A_TYPE_BYTES
+    return (is_worth_it and proof.numbers(rows) is not None) or read_columns(rows, path, own, proof) is not None
 
 
 def check_rows(rows: bytes, path: str) -> list[JsonObject]:
@@ -123,15 +130,18 @@ def check_rows(rows: bytes, path: str) -> list[JsonObject]:
     return found
 
 
-def split_rows(rows: memoryview, path: str) -> Iterator[bytes]:
+def split_rows(rows: memoryview, path: str, proof: Proof | None = None) -> Iterator[bytes]:
     """Cut a list of rows into lists of at most `PIECE_BYTES`, or little more, in their order.
+
+    Args:
+        proof: Is left with what it knows of the piece that was given last; for rows that should be numbers.
 
     Raises:
         WireError: It is so large, and so built, that it cannot be cut.
     """
     start = 0
     while len(rows) - start > PIECE_BYTES:
-        cut = _cut(rows, start)
+        cut = _cut(rows, start, proof or _SHAPE.decode)
         if cut is None:
             break
         piece, start = cut
@@ -141,7 +151,7 @@ def split_rows(rows: memoryview, path: str) -> Iterator[bytes]:
     yield bytes(rows) if not start else b"[" + bytes(rows[start:])
 
 
-def _cut(rows: memoryview, start: int) -> tuple[bytes, int] | None:
+def _cut(rows: memoryview, start: int, prove: Callable[[bytes], object]) -> tuple[bytes, int] | None:
     """Give a piece that begins at ``start`` as a list, and where the next one begins; None where no cut is found."""
     opening = b"[" if start else b""
     searched = start + max(PIECE_BYTES - 1_024, 0)
@@ -152,7 +162,7 @@ def _cut(rows: memoryview, start: int) -> tuple[bytes, int] | None:
         comma = match.start(1)
         piece = b"".join((opening, rows[start:comma], b"]"))
         try:
-            _SHAPE.decode(piece)
+            prove(piece)
         except (msgspec.DecodeError, RecursionError):
             searched = comma
         else:
@@ -161,6 +171,29 @@ def _cut(rows: memoryview, start: int) -> tuple[bytes, int] | None:
 
 
 # -- by types
+
+
+def _numbers(rows: bytes) -> tuple[_Type, list[Any]] | None:
+    type_ = _type_of(_names_of_first(rows))
+    if type_ is None:
+        return None
+    try:
+        return type_, type_.numbers.decode(rows)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None  # texts may mean numbers, and columns may be missing
+
+
+def _columns_of(type_: _Type, rows: list[Any]) -> dict[str, Column]:
+    """Put rows of numbers in columns."""
+    steps: list[int] = [row.step for row in rows]
+    timestamps = [row.timestamp for row in rows] if "timestamp" in type_.names else []
+    if str in set(map(type, timestamps)):
+        timestamps = timestamps_of(timestamps)
+    return {
+        name: Column(steps, list(map(attrgetter(f"value_{index}"), rows)), timestamps)
+        for index, name in enumerate(type_.names)
+        if name not in NOT_VALUES
+    }
 
 
 def _read_by_type(rows: bytes) -> dict[str, Column] | None:
@@ -173,12 +206,12 @@ def _read_by_type(rows: bytes) -> dict[str, Column] | None:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None  # the other way tells what it is
     steps: list[int] = [row.step for row in found]
-    timestamps = _timestamps([row.timestamp for row in found]) if "timestamp" in names else []
+    timestamps = timestamps_of([row.timestamp for row in found]) if "timestamp" in names else []
     columns = {}
     for index, name in enumerate(names):
-        if name in _NOT_VALUES:
+        if name in NOT_VALUES:
             continue
-        values = _values([getattr(row, f"value_{index}") for row in found])
+        values = values_of([getattr(row, f"value_{index}") for row in found])
         if values is None:
             return None
         columns[name] = Column(steps, values, timestamps)
@@ -197,11 +230,15 @@ def _type_of(names: tuple[str, ...]) -> _Type | None:
     known = _types.get(names)
     if known is not None:
         return known
-    values = [name for name in names if name not in _NOT_VALUES]
+    values = [name for name in names if name not in NOT_VALUES]
     if "step" not in names or not values or len(names) > _MAX_TYPE_COLUMNS or any(map(problem_of_key, values)):
         return None
     try:
-        made = _Type(_decoder(names, int | float | str), _decoder(names, int | float))
+        made = _Type(
+            names,
+            _decoder(names, int | float | str, int | float | str | None),
+            _decoder(names, _Number, _Stamp | str),
+        )
     except (ValueError, TypeError):
         return None  # a name that msgspec has no room for
     if len(_types) >= _MAX_TYPES:
@@ -210,91 +247,14 @@ def _type_of(names: tuple[str, ...]) -> _Type | None:
     return made
 
 
-def _decoder(names: tuple[str, ...], value: Any) -> msgspec.json.Decoder[list[Any]]:
+def _decoder(names: tuple[str, ...], value: Any, timestamp: Any) -> msgspec.json.Decoder[list[Any]]:
     fields: list[tuple[str, Any, Any]] = []
     for index, name in enumerate(names):
         if name == "step":
             fields.append(("step", _Step, msgspec.field()))
         elif name == "timestamp":
-            fields.append(("timestamp", int | float | str | None, msgspec.field()))
+            fields.append(("timestamp", timestamp, msgspec.field()))
         else:
             fields.append((f"value_{index}", value, msgspec.field(name=name)))
     row = msgspec.defstruct("Row", fields, gc=False, forbid_unknown_fields=True)
     return msgspec.json.Decoder(list[row])  # type: ignore[valid-type]
-
-
-def _values(raw: list[Any]) -> list[Value] | None:
-    kinds = set(map(type, raw))
-    if kinds <= {float} or (kinds <= {float, int} and _all_narrow(raw)):
-        return raw
-    values = [number_of(value) for value in raw]
-    return None if None in values else values  # type: ignore[return-value]
-
-
-def _timestamps(raw: list[Any]) -> list[int]:
-    if set(map(type, raw)) == {int} and min(raw) > 0 and max(raw) <= LARGEST_INT:
-        return raw
-    return [_timestamp(value) for value in raw]
-
-
-def _all_narrow(numbers: list[Any]) -> bool:
-    return not numbers or (min(numbers) >= SMALLEST_INT and max(numbers) <= LARGEST_INT)
-
-
-# -- by dictionaries
-
-
-def _sort(rows: list[JsonObject]) -> dict[str, Column] | None:
-    columns: dict[str, Column] = {}
-    for row in rows:
-        step = row.get("step")
-        if type(step) is not int or not SMALLEST_INT <= step <= LARGEST_INT:
-            return None
-        timestamp = _timestamp(row.get("timestamp"))
-        has_value = False
-        for name, raw in row.items():
-            if raw is None or name in _NOT_VALUES:
-                continue
-            value = number_of(raw)
-            column = columns.get(name) or _new_column(columns, name)
-            if value is None or column is None:
-                return None
-            column.steps.append(step)
-            column.values.append(value)
-            column.timestamps.append(timestamp)
-            has_value = True
-        if not has_value:
-            return None
-    return columns
-
-
-def _new_column(columns: dict[str, Column], name: str) -> Column | None:
-    if len(columns) >= MAX_COLUMNS or not name or problem_of_key(name):
-        return None
-    columns[name] = Column([], [], [])
-    return columns[name]
-
-
-def number_of(raw: object) -> Value | None:
-    """Give a point's value of what stands in a row; None where it is no number, nor a text that means one."""
-    if type(raw) is float:
-        return raw
-    if type(raw) is int:
-        number = narrow(raw)
-        return _NOT_FINITE[number] if isinstance(number, str) else number
-    if not isinstance(raw, str) or len(raw) > 400:
-        return None
-    text = raw.strip().lower()
-    if text in _NOT_FINITE:
-        return _NOT_FINITE[text]
-    if not _NUMBER.fullmatch(text):
-        return None
-    return number_of(int(text)) if text.lstrip("+-").isdecimal() else float(text)
-
-
-def _timestamp(raw: object) -> int:
-    """Give milliseconds since the epoch; 0 where there is nothing that can be them."""
-    number = number_of(raw)
-    if isinstance(number, float) and number.is_integer():
-        number = int(number)
-    return number if isinstance(number, int) and 0 < number <= LARGEST_INT else 0

@@ -30,7 +30,7 @@ from livestream.studio.update import Value
 MAX_COST: Final = 20_000
 """Of one chart: a row or bucket that is read costs 1, a bucket that it is put together into `GROUP_COST`. A width that
 costs more gives way to the finest that does not, because a chart has to come at once: a range of 100,000 steps asked
-for as 4,000 points comes as 1,563, from roll-ups."""
+for as 4,000 points comes as 1,563, from the lowest roll-ups. From 64 steps a bucket up nothing gives way."""
 GROUP_COST: Final = 5
 
 _LARGEST: Final = sys.float_info.max
@@ -44,6 +44,7 @@ _NEWEST_ROWS: Final = f"""
 _COVERED: Final = """
     SELECT (SELECT max(bucket) FROM rollup WHERE series = :series AND level = 14),
            (SELECT max(bucket) FROM rollup WHERE series = :series AND level = 10),
+           (SELECT max(bucket) FROM rollup WHERE series = :series AND level = 8),
            (SELECT max(bucket) FROM rollup WHERE series = :series AND level = 6)"""
 
 _ENDS: Final = """

@@ -109,7 +109,7 @@ class Commit:
         self._touch(state).kind = "facts"
         if delivery.update.kind != "start":
             self._logs.add_event(state.id, "started", {"by": delivery.update.kind}, delivery.received_us)
-        if not projects.has_project(self._connection, identity.repository):
+        if not projects.is_shown(self._connection, identity.repository, delivery.update.subdir or ""):
             project = projects.automatic_project(identity, delivery.received_us)
             projects.insert_project(self._connection, project)
             self._has_new_project = True

@@ -2,8 +2,8 @@
 
 Roll-ups hold buckets of 2^level steps. A range is cut into pieces that follow each other without a gap: whole buckets
 of the coarsest level in the middle, whole buckets of the next level on both sides of it, and so on down to the rows
-themselves at the edges. So a million steps are some sixty buckets, thirty and thirty of the two levels below, and at
-most 126 rows. The head of a series is such an edge: its last buckets are not closed, and so not written yet.
+themselves at the edges. So a million steps are some sixty buckets, at most some forty of the levels below, and at most
+126 rows. The head of a series is such an edge: its last buckets are not closed, and so not written yet.
 
 What charts draw are buckets of a power of two, aligned to step 0: a chart of a growing series keeps its buckets as
 they are until their width doubles.
@@ -16,7 +16,7 @@ from typing import Final
 
 import msgspec
 
-LEVELS: Final = (14, 10, 6)
+LEVELS: Final = (14, 10, 8, 6)
 """Of roll-ups, coarsest first."""
 ROWS: Final = 0
 """The level of the rows themselves."""

@@ -91,19 +91,15 @@ class PointBatch:
         values = points.values
         if int in set(map(type, values)):
             values = [as_stored(value) for value in values]
-        received = range(base_us, base_us + count)
         rows: list[Parameter] = [0] * (count * 5)
         rows[0::5] = [series.id] * count
         rows[1::5] = points.steps
-        rows[3::5] = values
-        rows[4::5] = received
-        times_us = list(received)
         if points.timestamps:
             rows[2::5] = points.timestamps
-            pairs = zip(points.timestamps, received, strict=True)
-            times_us = [timestamp * 1000 if timestamp else at_us for timestamp, at_us in pairs]
+        rows[3::5] = values
+        rows[4::5] = range(base_us, base_us + count)
         self._flat += rows
-        self._rollups.add_rows(series, points.steps, values, times_us)
+        self._rollups.add_rows(series, points.steps, values, points.timestamps, base_us)
         return base_us + count
 
     def insert(self, connection: sqlite3.Connection) -> None:

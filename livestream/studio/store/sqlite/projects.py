@@ -8,12 +8,12 @@ from typing import Final
 
 import msgspec
 
-from livestream.studio.repositories import project_name
+from livestream.studio.repositories import project_name, shows
 from livestream.studio.store.base import Project
 from livestream.studio.store.errors import ProjectExistsError
 from livestream.studio.update import Identity
 
-_HAS: Final = "SELECT EXISTS (SELECT 1 FROM project WHERE repository = ?)"
+_FOLDERS: Final = "SELECT subdir FROM project WHERE repository = ?"
 _ADD: Final = """
 INSERT INTO project (name, repository, repo_url, subdir, automatic, created_us) VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (repository, subdir) DO NOTHING
@@ -22,9 +22,9 @@ _DROP: Final = "DELETE FROM project WHERE id = ?"
 _REFERENCE: Final = re.compile(r"refs/exps/([0-9a-f]{2})/([0-9a-f]{38})/(.+)")
 
 
-def has_project(connection: sqlite3.Connection, repository: str) -> bool:
-    """Whether any project shows a repository."""
-    return bool(connection.execute(_HAS, (repository,)).fetchone()[0])
+def is_shown(connection: sqlite3.Connection, repository: str, subdir: str) -> bool:
+    """Whether any project shows what is in a folder of a repository; "" is of no folder."""
+    return any(shows(folder, subdir) for (folder,) in connection.execute(_FOLDERS, (repository,)).fetchall())
 
 
 def automatic_project(identity: Identity, time_us: int) -> Project:

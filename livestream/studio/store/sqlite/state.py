@@ -21,6 +21,11 @@ from livestream.studio.update import Identity
 
 MAX_EXPERIMENTS: Final = 512
 MAX_WEIGHT_BYTES: Final = 64 * 1024 * 1024
+MAX_LOADED: Final = 20_000
+"""Series that are read when an experiment is loaded, and properties; others are looked up as they come. A client that
+names a series anew at each step has a million of them, and to read all of them would hold everybody up."""
+MAX_SERIES: Final = 50_000
+"""Of one experiment between transactions."""
 _SERIES_BYTES: Final = 500  # own measurement: a series in memory with its keys
 _DECODED: Final = 6  # a dictionary in memory is about so many times its JSON
 
@@ -34,8 +39,13 @@ VALUES (?, ?, ?, ?, ?, ?, x'7b7d', x'7b7d', x'7b7d')
 """
 _SERIES: Final = """
 SELECT id, path, "column", (SELECT max(step) FROM point WHERE series = series.id) FROM series WHERE experiment = ?
+LIMIT ?
 """
-_PROPS: Final = "SELECT path, props FROM plot WHERE experiment = ? AND content IS NULL"
+_ONE_SERIES: Final = """
+SELECT id, (SELECT max(step) FROM point WHERE series = series.id) FROM series
+WHERE experiment = ? AND path = ? AND "column" = ?
+"""
+_PROPS: Final = "SELECT path, props FROM plot WHERE experiment = ? AND content IS NULL LIMIT ?"
 _ADD_SERIES: Final = 'INSERT INTO series (experiment, path, "column") VALUES (?, ?, ?)'
 _SAVE: Final = Batch(
     """
@@ -66,8 +76,8 @@ class ExperimentState:
 
     Attributes:
         known: Facts and dictionaries.
-        series: By path and column.
-        props: Properties of plots that are series, by path.
+        series: By path and column; of a great many only some.
+        props: Properties of plots that are series, by path; likewise.
         updated_us: The newest time that a delivery or row of it was marked with; a beat does not move it.
         metrics_changed: They must be written, as ``params_changed``.
     """
@@ -81,20 +91,35 @@ class ExperimentState:
         self.metrics_changed = False
         self.params_changed = False
         self.weight_bytes = 0
+        self._has_all_series = True
         self._json_bytes = 0
 
     def load_plots(self, connection: sqlite3.Connection) -> None:
         """Read which series and properties there are."""
-        for number, path, column, head in connection.execute(_SERIES, (self.id,)):
+        for number, path, column, head in connection.execute(_SERIES, (self.id, MAX_LOADED)):
             self.series[path, column] = SeriesState(number, path, head)
-        for path, props in connection.execute(_PROPS, (self.id,)):
+        self._has_all_series = len(self.series) < MAX_LOADED
+        for path, props in connection.execute(_PROPS, (self.id, MAX_LOADED)):
             self.props[path] = _object_decoder.decode(props)
 
     def add_series(self, connection: sqlite3.Connection, path: str, column: str) -> SeriesState:
-        """Make a series that is not there."""
-        number = connection.execute(_ADD_SERIES, (self.id, path, column)).lastrowid
-        series = self.series[path, column] = SeriesState(number or 0, path, None)
+        """Make a series that is not there, or find one that was not remembered."""
+        found = None if self._has_all_series else connection.execute(_ONE_SERIES, (self.id, path, column)).fetchone()
+        if found is not None:
+            series = SeriesState(found[0], path, found[1])
+        else:
+            series = SeriesState(connection.execute(_ADD_SERIES, (self.id, path, column)).lastrowid or 0, path, None)
+        self.series[path, column] = series
         return series
+
+    def trim(self) -> None:
+        """Forget the series where they are too many; those that are used come back one by one."""
+        if len(self.series) > MAX_SERIES:
+            self.series.clear()
+            self._has_all_series = False
+            self.weigh()
+        if len(self.props) > MAX_SERIES:
+            self.props.clear()
 
     def row(self) -> tuple[Parameter, ...]:
         """Give what `save` writes of it; from now on it counts as unchanged."""
@@ -109,7 +134,7 @@ class ExperimentState:
 
     def weigh(self, json_bytes: int = 0) -> None:
         """Estimate what it takes of memory."""
-        self._json_bytes = max(self._json_bytes, json_bytes)
+        self._json_bytes = self.known.held_bytes = max(self._json_bytes, json_bytes)
         self.weight_bytes = self._json_bytes * _DECODED + len(self.series) * _SERIES_BYTES
 
 
@@ -159,7 +184,9 @@ class States:
         self._states.clear()
 
     def trim(self) -> None:
-        """Forget those that were not written to for longest, where there are too many."""
+        """Forget those that were not written to for longest, where there are too many; and what one has too much of."""
+        for state in self._states.values():
+            state.trim()
         weight = sum(state.weight_bytes for state in self._states.values())
         while self._states and (len(self._states) > MAX_EXPERIMENTS or weight > MAX_WEIGHT_BYTES):
             _, state = self._states.popitem(last=False)

@@ -18,6 +18,7 @@ from livestream.studio.store.sqlite.pieces import FIRST_STEP, LAST_STEP, cut
 
 _METRICS_FOLDER: Final = "plots/metrics/"
 _SUFFIX: Final = ".tsv"
+_AXES: Final = frozenset({"step", "timestamp"})
 
 _SERIES: Final = """
     SELECT s.id, s.experiment, s.path, s."column", p.props FROM series AS s
@@ -49,7 +50,8 @@ def series_names(columns: list[tuple[str, str]]) -> dict[tuple[str, str], str]:
     """Name all series of an experiment, given as path and column, as people know them; no two alike.
 
     ``dvclive/plots/metrics/train/loss.tsv`` with column ``loss`` is ``train/loss``; what is built otherwise, and
-    whatever would be named as another one, is ``path:column``.
+    whatever would be named as another one, is ``path:column``. Our daemon never calls a column like an axis: the value
+    of ``x/step`` stands in a column ``x/step``, that of ``timestamp`` in ``value``.
     """
     short = {key: _short(*key) for key in columns}
     taken: dict[str, int] = {}
@@ -62,7 +64,9 @@ def series_names(columns: list[tuple[str, str]]) -> dict[tuple[str, str], str]:
 def _short(path: str, column: str) -> str | None:
     _before, folder, name = f"/{path}".partition(f"/{_METRICS_FOLDER}")
     name = name.removesuffix(_SUFFIX)
-    return name if folder and name.rpartition("/")[2] == column else None
+    last = name.rpartition("/")[2]
+    is_own = column == last or (last in _AXES and column in {name, "value"})
+    return name if folder and is_own else None
 
 
 def _long(path: str, column: str) -> str:

@@ -48,7 +48,9 @@ class SqliteWriter:
         self._path = data / database.NAME
         self._blobs = blobs
         self._connection = database.connect_writer(data)
+        self._wal = database.WalKeeper(self._connection, self._path)
         self._states = States()
+        self._untold: list[Change] = []
         self._last_us: int = self._connection.execute(_LAST_TIME).fetchone()[0] or 0
 
     def apply(self, deliveries: Sequence[Delivery]) -> Applied:
@@ -112,8 +114,9 @@ class SqliteWriter:
             added = projects.insert_project(self._connection, project)
             logs = Logs(self._connection, project.created_us)
             _note(logs, 0, "project")
-            logs.write()
-            return added
+            changes = logs.write()
+        self._untold += changes
+        return added
 
     def drop_project(self, project: int) -> bool:
         """Forget a project; experiments stay. False if there is none.
@@ -123,11 +126,17 @@ class SqliteWriter:
         """
         with self._transaction():
             was_there = projects.delete_project(self._connection, project)
+            logs = Logs(self._connection, time.time_ns() // 1_000)
             if was_there:
-                logs = Logs(self._connection, time.time_ns() // 1_000)
                 _note(logs, 0, "project")
-                logs.write()
-            return was_there
+            changes = logs.write()
+        self._untold += changes
+        return was_there
+
+    def untold(self) -> list[Change]:
+        """Give the changes of projects since the last time, which were not returned."""
+        changes, self._untold = self._untold, []
+        return changes
 
     def note_references(
         self, repository: str, pushed: Sequence[str], removed: Sequence[str], time_us: int
@@ -187,6 +196,7 @@ class SqliteWriter:
         except BaseException:
             self._states.clear()
             raise
+        self._wal.look()
 
 
 def _note(logs: Logs, experiment: int, kind: ChangeKind) -> None:

@@ -35,7 +35,7 @@ CREATE TABLE point (
     PRIMARY KEY (series, step, timestamp, value)
 ) STRICT, WITHOUT ROWID;
 
--- Buckets of 2^level steps (6, 10, 14), of newest rows only, each written when a later bucket's first point comes and
+-- Buckets of 2^level steps (6, 8, 10, 14), of newest rows only, each written when a later bucket's first point comes and
 -- again when a late point falls into it. What lies beyond the last closed bucket is read from the level below.
 CREATE TABLE rollup (
     series INTEGER NOT NULL,
@@ -84,7 +84,7 @@ CREATE TABLE event (
 CREATE INDEX event_experiment ON event (experiment, id);
 
 CREATE TABLE project (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,  -- no id comes twice: tokens are limited to one
     name TEXT NOT NULL,
     repository TEXT NOT NULL,
     repo_url TEXT NOT NULL,
