@@ -73,7 +73,7 @@ def _copy(data: Path, partial: Path, target: Path) -> BackupSummary:
         (partial / name).mkdir(mode=0o700)
     logged = [_put(path, partial / LOGGED / path.name, may_link=False) for path in _files(data / LOGGED, ".body")]
     for path in _files(data / REFUSED, ".body"):
-        _put(path, partial / REFUSED / path.name, may_link=True)
+        _put(path, partial / REFUSED / path.name, may_link=False)
     for name in DATABASES:
         if (data / name).is_file():
             copy_database(data / name, partial / name)

@@ -132,9 +132,13 @@ async def test_what_was_put_aside_is_never_replaced(tmp_path: Path) -> None:
     assert len(os.listdir(tmp_path / "ingest" / "refused")) == 2
 
 
-async def test_a_body_that_cannot_be_put_aside_stops_nobody(tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", ["head", "body"])
+async def test_a_body_that_cannot_be_put_aside_stops_nobody(tmp_path: Path, damage: str) -> None:
     path = leave(tmp_path, scalar("a", 1, 1.0))
-    spoil(path)
+    if damage == "head":
+        path.write_bytes(b"x" + path.read_bytes()[1:])
+    else:
+        spoil(path)
     (tmp_path / "ingest" / "refused").write_bytes(b"a file where the folder belongs")
 
     async with house(tmp_path) as place, asyncio.timeout(BOUND_S):

@@ -203,7 +203,7 @@ def test_of_very_many_series_a_few_are_kept_in_mind(store: Store, monkeypatch: p
     for step in range(300):
         paths = ["p0", "p1", f"p{step % 20 + 2}"]
         row = (step if step % 7 else step // 2, step / 2, 1_000 + step)
-        update = {"points": [points([row], path) for path in paths], "plot_props": {paths[2]: {"title": "t"}}}
+        update: Any = {"points": [points([row], path) for path in paths], "plot_props": {paths[2]: {"title": "t"}}}
         assert store.apply(delivery(step=step, **update)).points_new == 3
         assert store.apply(delivery(step=step, **update)).points_new == 0
         if step % 50 == 49:

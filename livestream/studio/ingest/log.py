@@ -19,13 +19,14 @@ import mmap
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from livestream.files import private_folder, sync_folder
+from livestream.files import FolderError, private_folder, sync_folder
 from livestream.studio.update import Backlog, Identity, UpdateKey
 
 HEAD_BYTES: Final = 32 * 1024
@@ -169,7 +170,8 @@ class BodyLog:
             try:
                 yield LoggedBody(path=path, head=_read_head(path))
             except LogError:
-                self.refuse(path)
+                with suppress(OSError, FolderError):  # it stays then, and the others are good
+                    self.refuse(path)
 
     def part(self) -> Part:
         """Open the file of a body that begins to come."""

@@ -231,9 +231,9 @@ class WriterThread:
     def _read_slices(self, room: float) -> list[Delivery]:
         """Give the next slices of the oldest large body, and what room is left to those behind it.
 
-        None if the oldest cannot be read; one behind it that cannot be read is the oldest the next time. A start or done
-        shares with no other body: after a kill all of a transaction may be applied again, and data that is known from
-        before the next start changes nothing then.
+        None if the oldest cannot be read; one behind it that cannot be read is the oldest the next time. A start or a
+        done shares with no other body: after a kill all of a transaction may be applied again, and that must not begin
+        or end what has begun since.
         """
         batch: list[Delivery] = []
         ended = 0  # bodies of which the batch has the last slice
