@@ -29,7 +29,10 @@ from livestream.studio.update import Delivery, Update
 Rank: TypeAlias = tuple[int, int]
 Order: TypeAlias = Literal["step", "arrival", "fill"]
 
-RESEND_WINDOW_S: Final = 60
+RESEND_WINDOW_S: Final = 15
+"""A proxy repeats at once; a training that crashed is seldom started again as quickly."""
+REOPEN_AFTER_S: Final = 60
+"""Data so soon after the done may have been on its way."""
 START_RANK: Final = -1
 DONE_RANK: Final = 1 << 62
 MAX_CLIENTS: Final = 20
@@ -42,7 +45,7 @@ TOO_MUCH: Final = Problem(
     "livestream.TooMuch", f"this run holds more than {MAX_HELD_BYTES:,} bytes beside its plots: nothing new is kept"
 )
 
-_WINDOW_US: Final = RESEND_WINDOW_S * 1_000_000
+_SECOND_US: Final = 1_000_000
 
 
 class Known(msgspec.Struct, kw_only=True):
@@ -142,12 +145,16 @@ def _is_same_start(facts: Facts, start_us: int, delivery: Delivery) -> bool:
     if delivery.key is not None:
         return False
     moments = [start_us] if facts.done_us is None else [start_us, facts.done_us]
-    return any(abs(delivery.received_us - moment) <= _WINDOW_US for moment in moments)
+    return any(abs(delivery.received_us - moment) <= RESEND_WINDOW_S * _SECOND_US for moment in moments)
 
 
 def _reopen(known: Known, delivery: Delivery, folded: Folded) -> None:
     facts = known.facts
-    if delivery.key is not None or facts.done_us is None or delivery.received_us - facts.done_us <= _WINDOW_US:
+    if (
+        delivery.key is not None
+        or facts.done_us is None
+        or delivery.received_us - facts.done_us <= REOPEN_AFTER_S * _SECOND_US
+    ):
         return
     if _tells_news(known, delivery.update):
         _begin_session(facts)
