@@ -205,13 +205,14 @@ def _briefs(reader: Reader, caller: Caller) -> list[Brief]:
 
 def _experiment(brief: Brief, kind: str, reason: str, now_us: int) -> Html:
     return html(
-        '<tr><td><strong>{name}</strong>{message}</td><td><span class="status {kind}" title="{reason}">{words}</span>'
-        '</td><td class="number">{step}</td><td class="whole">{updated}</td><td>{repository}</td>'
+        '<tr><td><strong>{name}</strong>{message}</td><td><span class="status {kind}">{words}</span>'
+        '<br><small>{reason}</small></td><td class="number">{step}</td><td class="whole">{updated}</td>'
+        "<td>{repository}</td>"
         "<td><code>{sha}</code></td></tr>",
         name=brief.identity.name,
         message=html("<br><small>{text}</small>", text=brief.facts.message[:200]) if brief.facts.message else "",
         kind=kind,
-        reason=reason,
+        reason=reason[:200],
         words=kind.replace("_", " "),
         step="–" if brief.facts.step is None else f"{brief.facts.step:,}",  # noqa: RUF001 - for people
         updated=ago(now_us, brief.updated_us),
