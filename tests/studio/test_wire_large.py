@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from wire_cases import LOSS, body, encoded, large_body, picture, rows
 from livestream.studio.update import Update
 from livestream.studio.wire.body import decode
 from livestream.studio.wire.fields import WireError
-from livestream.studio.wire.large import SLICE_BYTES, Slice, Survey, slices, survey
+from livestream.studio.wire.large import SLICE_BYTES, Slice, Survey, cut, slices, survey
 
 
 def surveyed(payload: bytes) -> Survey:
@@ -26,6 +27,13 @@ def surveyed(payload: bytes) -> Survey:
 
 def sliced(payload: bytes) -> list[Slice]:
     return list(slices(memoryview(payload), surveyed(payload).snapshots))
+
+
+def decoded_at_once(payload: bytes) -> list[Slice]:
+    return list(cut(decode(payload)))
+
+
+both_ways = pytest.mark.parametrize("slices_of", [sliced, decoded_at_once])
 
 
 def gathered(updates: list[Update]) -> dict[str, Any]:
@@ -45,10 +53,11 @@ def gathered(updates: list[Update]) -> dict[str, Any]:
     }
 
 
-def test_slices_hold_all_rows_in_order_and_none_is_large() -> None:
+@both_ways
+def test_slices_hold_all_rows_in_order_and_none_is_large(slices_of: Callable[[bytes], list[Slice]]) -> None:
     payload = large_body(50_000, metrics={"m.json": {"data": {"a": 1}}})
 
-    found = sliced(payload)
+    found = slices_of(payload)
 
     assert gathered([each.update for each in found]) == gathered([decode(payload)])
     assert len(found) > 5
@@ -56,17 +65,21 @@ def test_slices_hold_all_rows_in_order_and_none_is_large() -> None:
     assert [each.last for each in found] == [False] * (len(found) - 1) + [True]
 
 
-def test_what_is_no_plot_goes_once_with_the_first_slice() -> None:
-    first, *others = sliced(large_body(50_000, metrics={"m.json": {"data": {"a": 1}}}, message="m", extra_field=1))
+@both_ways
+def test_what_is_no_plot_goes_once_with_the_first_slice(slices_of: Callable[[bytes], list[Slice]]) -> None:
+    payload = large_body(50_000, metrics={"m.json": {"data": {"a": 1}}}, message="m", extra_field=1)
+
+    first, *others = slices_of(payload)
 
     assert (first.update.metrics, first.update.message) == ({"m.json": {"a": 1}}, "m")
     assert all(each.update.metrics == {} and each.update.extra == {} for each in others)
     assert {each.update.step for each in [first, *others]} == {3}
 
 
-def test_a_start_comes_first_and_a_done_last() -> None:
-    starts = sliced(large_body(50_000, type="start", params={"p": {"a": 1}}))
-    dones = sliced(large_body(50_000, type="done", errors=[{"cls": "E", "text": "t"}]))
+@both_ways
+def test_a_start_comes_first_and_a_done_last(slices_of: Callable[[bytes], list[Slice]]) -> None:
+    starts = slices_of(large_body(50_000, type="start", params={"p": {"a": 1}}))
+    dones = slices_of(large_body(50_000, type="done", errors=[{"cls": "E", "text": "t"}]))
 
     assert [each.update.kind for each in starts] == ["start"] + ["data"] * (len(starts) - 1)
     assert [each.update.kind for each in dones] == ["data"] * (len(dones) - 1) + ["done"]

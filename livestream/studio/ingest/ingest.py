@@ -20,11 +20,16 @@ from livestream.studio.ingest.thread import Call, Small, WriterThread
 from livestream.studio.settings import StudioLimits
 from livestream.studio.store.base import Applied, Change, Writer
 from livestream.studio.update import Beat, Delivery, Identity, Update
+from livestream.studio.wire.body import decode
 from livestream.studio.wire.headers import Extension
 from livestream.studio.wire.large import Survey, survey
 
 MAX_QUEUED_BYTES: Final = 32 * 1024 * 1024
 """Of small bodies that wait for their commit, as JSON; decoded they take three times as much."""
+KEPT_BODY_BYTES: Final = 4 * 1024 * 1024
+"""Logged bodies up to this size are decoded once, before the answer."""
+MAX_KEPT_BYTES: Final = 32 * 1024 * 1024
+"""Of logged bodies that are kept decoded, as JSON; decoded they take some 1.6 times as much."""
 QUEUE_RETRY_S: Final = 1.0
 LOG_BYTES_PER_S: Final = 10 * 1024 * 1024
 """How fast logged bodies are applied, about; for Retry-After."""
@@ -89,6 +94,7 @@ class Ingest:
         self._slots = asyncio.Semaphore(limits.max_large_reads)
         self._pending: Counter[_Experiment] = Counter()
         self._queued_bytes = 0
+        self._kept_bytes = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = False
 
@@ -96,7 +102,7 @@ class Ingest:
         """Begin, with the large bodies that an earlier run left behind."""
         self._loop = asyncio.get_running_loop()
         for body in self._log.recover():
-            self._hold(_experiment(body.head.identity), body.head.body_bytes)
+            self._hold(body)
             self._thread.add_large(body)
         self._counters.large_refused += self._log.refused
         self._thread.start()
@@ -172,8 +178,7 @@ class Ingest:
             part = self._log.part()
             try:
                 await run_to_end(self._pool, lambda: part.write(payload))
-                whole_plots = [snapshot.path for snapshot in update.snapshots]
-                await self._seal(part, Survey(update=update, snapshots=whole_plots), envelope)
+                await self._seal(part, Survey.of(update), envelope)
             finally:
                 part.discard()
             return None
@@ -192,9 +197,14 @@ class Ingest:
     async def survey(self, part: Part) -> Survey:
         """Look through a large body, giving way to others again and again.
 
+        One of a few megabytes is decoded at once, in a thread, and kept for the writer as long as there is room: it is
+        then read once, not twice.
+
         Raises:
             WireError: The first thing that is wrong with it.
         """
+        if part.size <= KEPT_BODY_BYTES and self._kept_bytes < MAX_KEPT_BYTES:
+            return Survey.of(await run_to_end(self._pool, lambda: decode(part.map())))
         steps = survey(part.map())
         # The first step reads all but the plots, megabytes in one piece.
         await run_to_end(self._pool, lambda: next(steps))
@@ -228,9 +238,9 @@ class Ingest:
             repair=said.repair,
             token=envelope.token,
         )
-        body = LoggedBody(path=self._log.body_path(), head=head)
-        experiment = _experiment(head.identity)
-        self._hold(experiment, part.size)  # from here on small ones of this experiment go behind it
+        kept = found.whole if self._kept_bytes < MAX_KEPT_BYTES else None
+        body = LoggedBody(path=self._log.body_path(), head=head, update=kept)
+        self._hold(body)  # from here on small ones of this experiment go behind it
         loop = asyncio.get_running_loop()
         sealing = loop.run_in_executor(self._pool, lambda: part.seal(head, found.snapshots, body.path))
         sealing.add_done_callback(lambda done: self._sealed(done, body))
@@ -239,7 +249,7 @@ class Ingest:
     def _sealed(self, done: asyncio.Future[None], body: LoggedBody) -> None:
         """Hand a body on even if its request was given up: its file has its last name, and would be found later."""
         if done.cancelled() or done.exception() is not None:
-            self._release(_experiment(body.head.identity), body.head.body_bytes)
+            self._release(body)
         else:
             self._thread.add_large(body)
 
@@ -318,7 +328,7 @@ class Ingest:
 
     def _on_finished(self, body: LoggedBody, refused: bool) -> None:  # noqa: FBT001 - called by position from a thread
         self._counters.large_refused += refused
-        self._release(_experiment(body.head.identity), body.head.body_bytes)
+        self._release(body)
 
     def _resolve(self, ticket: object, result: object) -> None:
         if not isinstance(ticket, _Ticket):
@@ -336,15 +346,18 @@ class Ingest:
             raise StoppedError
         return _Ticket(self._loop.create_future(), size)
 
-    def _hold(self, experiment: _Experiment, size: int) -> None:
-        self._pending[experiment] += 1
-        self.pending_bytes += HEAD_BYTES + size
+    def _hold(self, body: LoggedBody) -> None:
+        self._pending[_experiment(body.head.identity)] += 1
+        self.pending_bytes += HEAD_BYTES + body.head.body_bytes
+        self._kept_bytes += body.head.body_bytes if body.update is not None else 0
 
-    def _release(self, experiment: _Experiment, size: int) -> None:
+    def _release(self, body: LoggedBody) -> None:
+        experiment = _experiment(body.head.identity)
         self._pending[experiment] -= 1
         if not self._pending[experiment]:
             del self._pending[experiment]
-        self.pending_bytes -= HEAD_BYTES + size
+        self.pending_bytes -= HEAD_BYTES + body.head.body_bytes
+        self._kept_bytes -= body.head.body_bytes if body.update is not None else 0
 
 
 def _experiment(identity: Identity) -> _Experiment:

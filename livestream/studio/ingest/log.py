@@ -27,7 +27,7 @@ from typing import Final
 import msgspec
 
 from livestream.files import FolderError, private_folder, sync_folder
-from livestream.studio.update import Backlog, Identity, UpdateKey
+from livestream.studio.update import Backlog, Identity, Update, UpdateKey
 
 HEAD_BYTES: Final = 32 * 1024
 """Room for the head: the longest headers that an HTTP server takes, and an identity."""
@@ -61,10 +61,11 @@ class LogHead(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class LoggedBody(msgspec.Struct, frozen=True, kw_only=True):
-    """A body in the log."""
+    """A body in the log. ``update``: what is in it, where there was room to keep that."""
 
     path: Path
     head: LogHead
+    update: Update | None = None
 
     def open(self) -> tuple[memoryview, list[str]]:
         """Map the body into memory, and read its snapshots; the map lives as long as the view and what is cut from it.

@@ -25,7 +25,7 @@ from livestream.studio.store.base import Applied, Change, Writer
 from livestream.studio.store.errors import StoreError, StoreFullError
 from livestream.studio.update import Delivery
 from livestream.studio.wire.fields import WireError
-from livestream.studio.wire.large import slices
+from livestream.studio.wire.large import cut, slices
 
 MAX_GROUP: Final = 500
 """Updates of one transaction."""
@@ -307,8 +307,7 @@ class WriterThread:
 
 def _deliveries(body: LoggedBody) -> Iterator[Delivery]:
     head = body.head
-    payload, snapshots = body.open()
-    for part in slices(payload, snapshots):
+    for part in slices(*body.open()) if body.update is None else cut(body.update):
         yield Delivery(
             update=part.update,
             received_us=head.received_us,

@@ -11,11 +11,12 @@ What the survey alone can know, which plots are snapshots although they begin as
 from __future__ import annotations
 
 from collections.abc import Collection, Generator, Iterator
-from typing import Final
+from itertools import chain
+from typing import Final, Self
 
 import msgspec
 
-from livestream.studio.update import Update
+from livestream.studio.update import Points, Update
 from livestream.studio.wire.body import Content, read_shell
 from livestream.studio.wire.columns import own_axis
 from livestream.studio.wire.fields import Fields, WireError
@@ -35,10 +36,17 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         update: All of it but the plots.
         snapshots: Paths of plots that are no points because of their rows.
+        whole: All of it, where it was decoded at once.
     """
 
     update: Update
     snapshots: list[str]
+    whole: Update | None = None
+
+    @classmethod
+    def of(cls, whole: Update) -> Self:
+        """What is known of a body that was decoded at once."""
+        return cls(update=whole, snapshots=[snapshot.path for snapshot in whole.snapshots], whole=whole)
 
 
 class Slice(msgspec.Struct, frozen=True):
@@ -108,6 +116,35 @@ def slices(payload: bytes | memoryview, snapshots: Collection[str]) -> Iterator[
         held = content
     last = held or Content()
     yield Slice(last.fill(shell if first or is_done else bare), last=True)
+
+
+def cut(whole: Update) -> Iterator[Slice]:
+    """Cut an update that was decoded at once, and is small enough for that, by its rows; as `slices` does."""
+    bare = Update(kind="data", of=whole.kind, identity=whole.identity, client=whole.client, step=whole.step)
+    is_done = whole.kind == "done"
+    groups: list[list[Points]] = [[]]
+    rows = 0
+    for points in chain.from_iterable(map(_by_rows, whole.points)):
+        if rows >= SLICE_ROWS:
+            groups.append([])
+            rows = 0
+        groups[-1].append(points)
+        rows += len(points.steps)
+    for number, group in enumerate(groups):
+        last = number == len(groups) - 1
+        has_all = last if is_done else number == 0
+        yield Slice(msgspec.structs.replace(whole if has_all else bare, points=group), last=last)
+
+
+def _by_rows(points: Points) -> Iterator[Points]:
+    if len(points.steps) <= SLICE_ROWS:
+        yield points
+        return
+    for at in range(0, len(points.steps), SLICE_ROWS):
+        part = slice(at, at + SLICE_ROWS)
+        yield msgspec.structs.replace(
+            points, steps=points.steps[part], values=points.values[part], timestamps=points.timestamps[part]
+        )
 
 
 def _contents(plots: dict[str, Fields], snapshots: frozenset[str], step: int | None) -> Iterator[Content]:
