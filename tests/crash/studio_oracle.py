@@ -183,7 +183,7 @@ def check_kept(data: Path, posts: Sequence[Post], answered: Iterable[int], *, is
 
 def _check_marks(data: Path, posts: Iterable[Post], there: set[Row | Picture]) -> None:
     """The mark of a writer says which of its bodies are in, so they are its first ones: a state of some moment."""
-    marks = {}
+    marks: dict[str, WriterFacts] = {}
     for (facts,) in ask(data, "SELECT facts FROM experiment"):
         marks |= msgspec.json.decode(facts, type=Facts).writers
     for post in posts:
