@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import fcntl
+import gc
 import logging
 import os
 import resource
@@ -67,6 +68,8 @@ MAX_FILES: Final = 8_192
 """Most of them connections, and one that says nothing yet takes 30 KB."""
 SWITCH_INTERVAL_S: Final = 0.001
 """The writer's thread computes while the event loop answers; Python's 5 ms would be added to every answer."""
+GARBAGE_THRESHOLDS: Final = (50_000, 20, 50)
+"""A body decodes to thousands of dictionaries, none of them in a cycle; with Python's 700 it looks all the time."""
 
 
 class StudioBusyError(LivestreamError):
@@ -133,6 +136,8 @@ async def serve(
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     _allow_connections()
     async with opened(settings, environ, announce=announce) as studio:
+        gc.freeze()
+        gc.set_threshold(*GARBAGE_THRESHOLDS)
         ready(studio)
         await stop.wait()
         logger.info("livestream.studio_stopping")
