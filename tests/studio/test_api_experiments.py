@@ -1,24 +1,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from api_cases import METRICS, PARAMS, PNG, add_run, image, names, refused
 from git_cases import Repository
 from studio_stage import REPO_URL, SHA, Client, OpenStudio, body, open_studio, scalars, token_for
-
-
-@pytest.fixture
-async def studio(tmp_path: Path) -> AsyncIterator[OpenStudio]:
-    async with open_studio(tmp_path / "data") as running:
-        yield running
-
-
-@pytest.fixture
-async def client(studio: OpenStudio) -> Client:
-    return studio.client
 
 
 async def test_an_experiment_is_told_whole(client: Client) -> None:

@@ -5,31 +5,18 @@ import csv
 import io
 import json
 import random
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import aiohttp
 import pytest
 from api_cases import add_rows, add_run, refused
 from hypothesis import given
 from hypothesis import strategies as st
-from studio_stage import Client, OpenStudio, body, eventually, open_studio, scalars
+from studio_stage import Client, OpenStudio, body, eventually, scalars
 
 from livestream.events import Json
 from livestream.studio.http import exports
 from livestream.studio.http.exports import BATCH_ROWS, Newest
 from livestream.studio.store.base import Row
-
-
-@pytest.fixture
-async def studio(tmp_path: Path) -> AsyncIterator[OpenStudio]:
-    async with open_studio(tmp_path / "data") as running:
-        yield running
-
-
-@pytest.fixture
-async def client(studio: OpenStudio) -> Client:
-    return studio.client
 
 
 async def table(client: Client, number: int, **query: str) -> list[dict[str, str]]:

@@ -1,30 +1,18 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from urllib.parse import quote
 
 import msgspec
 import pytest
 from api_cases import HOSTILE, METRICS, PARAMS, PNG, add_run, image, names
-from studio_stage import Client, OpenStudio, body, open_studio, scalars
+from studio_stage import Client, body, scalars
 
 from livestream.events import Json
 from livestream.studio.app import ROUTES
 from livestream.studio.http.routes import Route
 
 OURS = ("/api/experiments", "/api/images")
-
-
-@pytest.fixture
-async def studio(tmp_path: Path) -> AsyncIterator[OpenStudio]:
-    async with open_studio(tmp_path / "data") as running:
-        yield running
-
-
-@pytest.fixture
-async def client(studio: OpenStudio) -> Client:
-    return studio.client
 
 
 def reading_routes() -> Iterator[Route]:

@@ -1,24 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 from api_cases import PNG, SVG, add_run, image, refused
-from studio_stage import Client, OpenStudio, body, open_studio, scalars
+from studio_stage import Client, OpenStudio, body, scalars
 
 from livestream.events import Json, JsonObject
-
-
-@pytest.fixture
-async def studio(tmp_path: Path) -> AsyncIterator[OpenStudio]:
-    async with open_studio(tmp_path / "data") as running:
-        yield running
-
-
-@pytest.fixture
-async def client(studio: OpenStudio) -> Client:
-    return studio.client
 
 
 async def only_series(client: Client, number: int) -> JsonObject:

@@ -16,12 +16,6 @@ from livestream.studio.auth.devices import DEVICE_US
 
 
 @pytest.fixture
-async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
-    async with serve(tmp_path / "data") as running:
-        yield running
-
-
-@pytest.fixture
 async def program(stage: Stage) -> AsyncIterator[Browser]:
     async with stage.browser() as client:
         yield client

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
@@ -47,12 +46,6 @@ class Stream:
             event = await self.next()
             if event.name == name and wanted.items() <= event.data.items():
                 return event
-
-
-@pytest.fixture
-async def studio(tmp_path: Path) -> AsyncIterator[OpenStudio]:
-    async with open_studio(tmp_path / "data") as running:
-        yield running
 
 
 def feed(client: Client, **query: str) -> Json:

@@ -28,12 +28,6 @@ REPO = "https://github.com/team/iris.git"
 SLOW_S = 0.3
 
 
-@pytest.fixture
-async def studio(tmp_path: Path) -> AsyncIterator[OpenStudio]:
-    async with open_studio(tmp_path / "data") as place:
-        yield place
-
-
 @pytest.fixture(params=["packed", "unpacked"])
 async def either(studio: OpenStudio, request: pytest.FixtureRequest) -> AsyncIterator[OpenStudio]:
     """A Studio whose server leaves gzip to us, and one that unpacks it itself, as aiohttp does unless told not to."""

@@ -22,12 +22,6 @@ CREATE = {"name": "cluster-a", "scope": "ingest", "expires_in_s": "0", "project"
 
 
 @pytest.fixture
-async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
-    async with serve(tmp_path / "data") as running:
-        yield running
-
-
-@pytest.fixture
 async def browser(stage: Stage) -> AsyncIterator[Browser]:
     async with stage.browser() as fresh:
         yield fresh

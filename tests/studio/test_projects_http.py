@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +8,6 @@ from git_cases import Repository, until
 from studio_stage import REPO_URL, SHA, OpenStudio, body, open_studio
 
 from livestream.events import Json
-
-
-@pytest.fixture
-async def studio(tmp_path: Path) -> AsyncIterator[OpenStudio]:
-    async with open_studio(tmp_path / "data") as opened:
-        yield opened
 
 
 async def ids_by_name(studio: OpenStudio) -> dict[str, int]:

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from reader_cases import Filled, StoredRow, expected_chart, random_bound, random_rows
@@ -13,20 +11,6 @@ from livestream.studio.store.sqlite.pieces import LEVELS, Covered, cut, smallest
 from livestream.studio.store.sqlite.reader import SqliteReader
 
 DENSE = 40_000
-
-
-@pytest.fixture
-def filled(tmp_path: Path) -> Iterator[Filled]:
-    filled = Filled(tmp_path)
-    yield filled
-    filled.close()
-
-
-@pytest.fixture
-def reader(filled: Filled) -> Iterator[SqliteReader]:
-    reader = SqliteReader(filled.data)
-    yield reader
-    reader.close()
 
 
 def dense(filled: Filled, size: int = DENSE) -> tuple[int, list[StoredRow]]:

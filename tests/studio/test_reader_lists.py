@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,20 +11,6 @@ from livestream.studio.store.base import Image, LogLine, Project, Row, Scope, Sn
 from livestream.studio.store.errors import StoreError
 from livestream.studio.store.sqlite import reader as reader_module
 from livestream.studio.store.sqlite.reader import SqliteReader
-
-
-@pytest.fixture
-def filled(tmp_path: Path) -> Iterator[Filled]:
-    filled = Filled(tmp_path)
-    yield filled
-    filled.close()
-
-
-@pytest.fixture
-def reader(filled: Filled) -> Iterator[SqliteReader]:
-    reader = SqliteReader(filled.data)
-    yield reader
-    reader.close()
 
 
 def add_changes(filled: Filled, *experiments: int) -> None:

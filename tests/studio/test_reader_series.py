@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from reader_cases import Filled, as_json, newest, random_rows, summary
@@ -11,20 +9,6 @@ from livestream.studio.store.sqlite.reader import SqliteReader
 from livestream.studio.store.sqlite.summaries import series_names
 
 FOLDER = "dvclive/plots/metrics/"
-
-
-@pytest.fixture
-def filled(tmp_path: Path) -> Iterator[Filled]:
-    filled = Filled(tmp_path)
-    yield filled
-    filled.close()
-
-
-@pytest.fixture
-def reader(filled: Filled) -> Iterator[SqliteReader]:
-    reader = SqliteReader(filled.data)
-    yield reader
-    reader.close()
 
 
 @pytest.mark.parametrize("seed", range(20))

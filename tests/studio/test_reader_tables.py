@@ -1,11 +1,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
-from pathlib import Path
 
 import msgspec
-import pytest
 from reader_cases import Filled
 
 from livestream.events import JsonObject, Problem
@@ -31,20 +28,6 @@ HOSTILE = [
     "\x7f",
     "*",
 ]
-
-
-@pytest.fixture
-def filled(tmp_path: Path) -> Iterator[Filled]:
-    filled = Filled(tmp_path)
-    yield filled
-    filled.close()
-
-
-@pytest.fixture
-def reader(filled: Filled) -> Iterator[SqliteReader]:
-    reader = SqliteReader(filled.data)
-    yield reader
-    reader.close()
 
 
 def key(*names: str, file: str = METRICS, group: str = "metrics") -> KeyPath:

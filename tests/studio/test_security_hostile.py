@@ -8,7 +8,7 @@ import json
 import os
 import re
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from html.parser import HTMLParser
 from pathlib import Path
@@ -33,7 +33,7 @@ from security_cases import (
     spoiled,
     status_of,
 )
-from studio_stage import SHA, OpenStudio, body, open_studio
+from studio_stage import SHA, OpenStudio, body
 
 from livestream.events import Json, JsonObject
 from livestream.studio.app import ROUTES
@@ -69,12 +69,6 @@ DOCUMENT: Final = json.loads(msgspec.json.encode(document(ROUTES)))
 SCHEMAS: Final = DOCUMENT["components"]["schemas"]
 ENDING: Final = {"/api/tokens/revoke-all", "/api/tokens/{id}", "/api/tokens/{id}/regenerate"}
 """They end the caller's own token when they are asked rightly; here nothing but their path is spoiled."""
-
-
-@pytest.fixture
-async def studio(tmp_path: Path) -> AsyncIterator[OpenStudio]:
-    async with open_studio(tmp_path / "data") as running:
-        yield running
 
 
 @pytest.fixture

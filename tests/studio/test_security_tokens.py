@@ -9,7 +9,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -31,12 +31,6 @@ from livestream.studio.settings import StudioLimits
 
 PASSWORD: Final = "hunter2-of-the-repository"
 PERSON: Final = {"Accept": "text/html"}
-
-
-@pytest.fixture
-async def studio(tmp_path: Path) -> AsyncIterator[OpenStudio]:
-    async with open_studio(tmp_path / "data") as running:
-        yield running
 
 
 def command(studio: RunningStudio, *words: str) -> str:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,6 @@ from studio_stage import REPO_URL, SHA, OpenStudio, body, open_studio
 from livestream.events import Json
 
 REFERENCE = experiment_reference(SHA, "run")
-
-
-@pytest.fixture
-async def studio(tmp_path: Path) -> AsyncIterator[OpenStudio]:
-    async with open_studio(tmp_path / "data") as opened:
-        yield opened
 
 
 def token_of(studio: OpenStudio, name: str = "ci", project: int | None = None) -> str:
