@@ -25,7 +25,7 @@ from benchmarks.training import cpu_seconds, peak_bytes
 from livestream.events import Json, JsonObject
 from livestream.studio.auth.base import SCOPES
 from livestream.studio.auth.keeper import Keeper
-from livestream.studio.server import now_us
+from livestream.studio.clock import now_us
 
 REPO_URL: Final = "https://example.com/benchmark/studio.git"
 REPOSITORY: Final = "example.com/benchmark/studio"

@@ -19,6 +19,7 @@ from livestream.demo.leash import leashed
 from livestream.events import Json, JsonObject
 from livestream.files import private_folder
 from livestream.studio.auth.keeper import Keeper, sign_in_link
+from livestream.studio.clock import now_us
 
 START_S: Final = 20.0
 STOP_S: Final = 10.0
@@ -125,7 +126,7 @@ class DemoStudio:
         self._log = folder / "studio.log"
         self._process: subprocess.Popen[bytes] | None = None
         self.url = ""
-        with closing(Keeper(self._data, lambda: time.time_ns() // 1000)) as keeper:
+        with closing(Keeper(self._data, now_us)) as keeper:
             _, self.ingest_token = keeper.create("training", ("ingest",))
             _, self._read_token = keeper.create("ledger", ("read",))
             self._code = keeper.new_sign_in_code()

@@ -8,18 +8,18 @@ import webbrowser
 from contextlib import closing
 from html import escape
 from pathlib import Path
-from typing import Final
 
 import click
 
-from livestream import config
 from livestream.cli.exits import BUSY, TROUBLE, CommandError
 from livestream.cli.logs import log_to_stderr, secrets_of
 from livestream.cli.output import counted, human_bytes, tell
+from livestream.cli.studios import data_folder, data_option
 from livestream.files import write_whole
 from livestream.studio.auth.keeper import Keeper, sign_in_link
 from livestream.studio.backup import back_up
-from livestream.studio.server import Studio, StudioBusyError, now_us, read_state, serve
+from livestream.studio.clock import now_us
+from livestream.studio.server import Studio, StudioBusyError, read_state, serve
 from livestream.studio.settings import DEFAULT_PORT, StudioSettings, adjust
 from livestream.studio.store.sqlite.database import NAME as STUDIO_DATABASE
 
@@ -53,13 +53,6 @@ _LINK_HELP = """Print a new link that signs one browser in to a Studio that runs
 Example:
     livestream studio link --data /srv/studio
 """
-
-data_option: Final = click.option(
-    "--data",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIR",
-    help="Folder that holds everything; else LIVESTREAM_STUDIO_DATA, else livestream/studio in your data folder.",
-)
 
 
 @click.group(help=_HELP, invoke_without_command=True)
@@ -109,7 +102,7 @@ def studio(  # noqa: PLR0913 - one parameter an option
     if context.invoked_subcommand is not None:
         return
     settings = StudioSettings(
-        data=_folder(data),
+        data=data_folder(data),
         host=host,
         port=port,
         public_url=_checked_url(public_url),
@@ -136,7 +129,7 @@ def studio(  # noqa: PLR0913 - one parameter an option
 @click.pass_obj
 def backup(outer: Path | None, target: Path, data: Path | None) -> None:
     """Copy everything that a Studio holds to a new folder."""
-    made = back_up(_folder(data or outer), target.absolute())
+    made = back_up(data_folder(data or outer), target.absolute())
     tell(
         f"{made.target}: databases {human_bytes(made.database_bytes)}, {counted(made.blobs, 'image')}"
         f" ({made.linked:,} linked), {counted(made.logged_bodies, 'update')} not yet applied"
@@ -148,7 +141,7 @@ def backup(outer: Path | None, target: Path, data: Path | None) -> None:
 @click.pass_obj
 def link(outer: Path | None, data: Path | None) -> None:
     """Print a new link that signs one browser in."""
-    folder = _folder(data or outer)
+    folder = data_folder(data or outer)
     state = read_state(folder)
     if state is None or not (folder / STUDIO_DATABASE).is_file():
         raise CommandError(f"no Studio serves {folder}: start one by `livestream studio`", TROUBLE)
@@ -177,10 +170,6 @@ def _greet(running: Studio, link: str) -> None:
     if running.announced is not None:
         lines.append(f"  trainings     of yours on this machine find it by {running.announced}")
     click.echo("\n".join([*lines, "Ctrl-C ends it; what it has is on disk"]))
-
-
-def _folder(data: Path | None) -> Path:
-    return data.absolute() if data is not None else config.studio_data_folder(os.environ)
 
 
 def _checked_url(url: str | None) -> str | None:

@@ -6,30 +6,28 @@ and nowhere else, so that ``TOKEN=$(livestream token create ...)`` is all that a
 
 from __future__ import annotations
 
-import os
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 import click
 import msgspec
 
-from livestream import config
 from livestream.cli.exits import CommandError
 from livestream.cli.output import counted, human_moment, human_s, print_json, tell
 from livestream.cli.spools import json_option
+from livestream.cli.studios import data_folder, data_option
 from livestream.cli.tables import print_table
-from livestream.events import Json, JsonObject
+from livestream.events import JsonObject
 from livestream.files import private_folder
 from livestream.studio.auth.base import SCOPES, Token
 from livestream.studio.auth.errors import TokenFieldError
 from livestream.studio.auth.keeper import Keeper, sign_in_link
+from livestream.studio.clock import now_us
 from livestream.studio.settings import DEFAULT_PORT
 
-_Command = TypeVar("_Command", bound=Callable[..., Json])
 _UNIT_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 _HELP = """Make and revoke the tokens of your Studio.
 
@@ -49,15 +47,6 @@ def _span_s(value: str) -> float:
     if found is None:
         raise click.BadParameter(f"{value!r} is no time; accepted: for example 90m, 12h, 30d or 2w")
     return float(int(found[1]) * _UNIT_S[found[2] or "s"])
-
-
-def data_option(command: _Command) -> _Command:
-    """Give a command ``--data``; its parameter is ``data``, a folder or ``None``."""
-    return click.option(
-        "--data",
-        type=click.Path(path_type=Path, file_okay=False),
-        help="The Studio's data folder; else LIVESTREAM_STUDIO_DATA, else the one in your own data folder.",
-    )(command)
 
 
 @click.group(help=_HELP)
@@ -102,9 +91,9 @@ def create(
     as_json: bool,
 ) -> None:
     """Make a token."""
-    folder = _folder(data)
+    folder = data_folder(data)
     with _opened(folder) as keeper:
-        expires_us = _now_us() + int(expires_s * 1e6) if expires_s is not None else None
+        expires_us = now_us() + int(expires_s * 1e6) if expires_s is not None else None
         made, secret = keeper.create(name, scopes, _project(folder, project), expires_us)
     _print_secret(made, secret, as_json=as_json)
 
@@ -122,7 +111,7 @@ Example:
 @json_option
 def list_tokens(data: Path | None, *, as_json: bool) -> None:
     """List the tokens."""
-    with _opened(_folder(data)) as keeper:
+    with _opened(data_folder(data)) as keeper:
         tokens = keeper.list()
     if as_json:
         print_json({"tokens": [_document(each) for each in tokens]})
@@ -156,7 +145,7 @@ Example:
 @json_option
 def regenerate(name: str, overlap_s: float, data: Path | None, *, as_json: bool) -> None:
     """Give a token a new secret."""
-    with _opened(_folder(data)) as keeper:
+    with _opened(data_folder(data)) as keeper:
         made, secret = keeper.regenerate(name, overlap_s)
     _print_secret(made, secret, as_json=as_json)
 
@@ -174,7 +163,7 @@ Example:
 @data_option
 def delete(name: str, data: Path | None) -> None:
     """Delete a token."""
-    with _opened(_folder(data)) as keeper:
+    with _opened(data_folder(data)) as keeper:
         keeper.delete(name)
     click.echo(f"Deleted {name}.")
 
@@ -198,7 +187,7 @@ def revoke(data: Path | None, *, every: bool, as_json: bool) -> None:
     """End every token and every sign-in."""
     if not every:
         raise click.UsageError("Give --all: it ends every token and sign-in. One: `livestream token delete NAME`.")
-    folder = _folder(data)
+    folder = data_folder(data)
     with _opened(folder) as keeper:
         count = keeper.revoke_all()
         link = sign_in_link(_url(folder), keeper.new_sign_in_code())
@@ -218,24 +207,16 @@ class _Running(msgspec.Struct):
     page_url: str
 
 
-def _folder(data: Path | None) -> Path:
-    return data.absolute() if data is not None else config.studio_data_folder(os.environ)
-
-
 @contextmanager
 def _opened(folder: Path) -> Iterator[Keeper]:
     """Open the keeper; a token can be made before the Studio first starts, as it must be for one on a network."""
-    keeper = Keeper(private_folder(folder), _now_us)
+    keeper = Keeper(private_folder(folder), now_us)
     try:
         yield keeper
     except TokenFieldError as error:
         raise click.UsageError(str(error)) from error
     finally:
         keeper.close()
-
-
-def _now_us() -> int:
-    return time.time_ns() // 1000
 
 
 def _url(folder: Path) -> str:
@@ -276,7 +257,7 @@ def _print_secret(made: Token, secret: str, *, as_json: bool) -> None:
 
 def _row(each: Token) -> tuple[str, ...]:
     overlap = f" (old one until {human_moment(each.overlap_until_us / 1e6)})" if each.overlap_until_us else ""
-    used = "never" if each.last_used_us is None else f"{human_s((_now_us() - each.last_used_us) / 1e6)} ago"
+    used = "never" if each.last_used_us is None else f"{human_s((now_us() - each.last_used_us) / 1e6)} ago"
     project = "all" if each.project is None else str(each.project)
     return each.name, " ".join(each.scopes), each.hint + overlap, project, used, _expires(each)
 
@@ -284,7 +265,7 @@ def _row(each: Token) -> tuple[str, ...]:
 def _expires(each: Token) -> str:
     if each.expires_us is None:
         return "never"
-    return "expired" if each.expires_us <= _now_us() else human_moment(each.expires_us / 1e6)
+    return "expired" if each.expires_us <= now_us() else human_moment(each.expires_us / 1e6)
 
 
 def _document(each: Token) -> JsonObject:

@@ -29,20 +29,24 @@ def studio_data_folder(environ: Mapping[str, str], cwd: Path | None = None) -> P
     Raises:
         ConfigError: There is neither LIVESTREAM_STUDIO_DATA nor a home folder.
     """
-    named = environ.get("LIVESTREAM_STUDIO_DATA", "").strip()
-    if named:
-        return named_folder(named, environ, cwd)
     data = xdg_folder(environ, "XDG_DATA_HOME", ".local/share")
-    if data is None:
-        raise ConfigError("LIVESTREAM_STUDIO_DATA is not set and the user has no home; accepted: a folder to write to")
-    return data / "livestream" / "studio"
+    return named_folder("LIVESTREAM_STUDIO_DATA", environ, cwd, data / "livestream" / "studio" if data else None)
 
 
-def named_folder(named: str, environ: Mapping[str, str], cwd: Path | None = None) -> Path:
-    """The absolute path of a folder that a variable names: ``~`` is the home, a relative one starts at ``cwd``."""
-    home = home_folder(environ) if named == "~" or named.startswith("~/") else None
-    place = home / named[2:] if home else Path(named)
-    return place if place.is_absolute() else (cwd or Path.cwd()) / place
+def named_folder(variable: str, environ: Mapping[str, str], cwd: Path | None, default: Path | None) -> Path:
+    """The absolute path of the folder that a variable names: ``~`` is the home, a relative one starts at ``cwd``.
+
+    Raises:
+        ConfigError: The variable is not set, and there is no default because the user has no home.
+    """
+    named = environ.get(variable, "").strip()
+    if named:
+        home = home_folder(environ) if named == "~" or named.startswith("~/") else None
+        place = home / named[2:] if home else Path(named)
+        return place if place.is_absolute() else (cwd or Path.cwd()) / place
+    if default is None:
+        raise ConfigError(f"{variable} is not set and the user has no home; accepted: a folder to write to")
+    return default
 
 
 def home_folder(environ: Mapping[str, str]) -> Path | None:

@@ -65,13 +65,8 @@ def spool_folder(environ: Mapping[str, str], cwd: Path | None = None) -> Path:
     Raises:
         ConfigError: There is neither LIVESTREAM_SPOOL nor a home folder.
     """
-    named = environ.get("LIVESTREAM_SPOOL", "").strip()
-    if named:
-        return named_folder(named, environ, cwd)
     state = xdg_folder(environ, "XDG_STATE_HOME", ".local/state")
-    if state is None:
-        raise ConfigError("LIVESTREAM_SPOOL is not set and the user has no home; accepted: a folder to write to")
-    return state / "livestream" / "spool"
+    return named_folder("LIVESTREAM_SPOOL", environ, cwd, state / "livestream" / "spool" if state else None)
 
 
 def _choice(environ: Mapping[str, str], name: str, accepted: tuple[_T, ...]) -> _T:

@@ -17,7 +17,6 @@ import resource
 import signal
 import socket
 import sys
-import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
@@ -41,6 +40,7 @@ from livestream.studio.auth.base import Token
 from livestream.studio.auth.errors import NoTokenError
 from livestream.studio.auth.keeper import Keeper, sign_in_link
 from livestream.studio.broker import Broker
+from livestream.studio.clock import now_us
 from livestream.studio.counters import Counters
 from livestream.studio.git_tree.tree import GitTree
 from livestream.studio.http import connections
@@ -102,11 +102,6 @@ class Studio(msgspec.Struct, frozen=True, kw_only=True):
     def new_sign_in_link(self) -> str:
         """Make a link that signs one browser in."""
         return sign_in_link(self.page_url, self.services.keeper.new_sign_in_code())
-
-
-def now_us() -> int:
-    """Give the time, in microseconds since the epoch."""
-    return time.time_ns() // 1000
 
 
 def read_state(data: Path) -> State | None:

@@ -157,11 +157,9 @@ def delivery(facts: Facts) -> DeliveryTruth:
 
 def changes_at(facts: Facts, now_us: int, bounds: StatusBounds) -> int | None:
     """Give the next moment at which `derive` may judge otherwise by time alone; None: only news can change it."""
-    if facts.done_us is not None:
-        moments = [one.seen_us + round(bounds.lost_s * _US) for one in _waiting_writers(facts)]
-    else:
-        moments = [_advanced_us(facts) + _stall_us(facts, bounds)]
-        moments += [one.seen_us + round(bounds.lost_s * _US) for one in _waiting_writers(facts)]
+    moments = [one.seen_us + round(bounds.lost_s * _US) for one in _waiting_writers(facts)]
+    if facts.done_us is None:
+        moments.append(_advanced_us(facts) + _stall_us(facts, bounds))
         for source in _sources(facts, bounds):
             moments += [source.heard_us + source.silent_us, source.heard_us + source.lost_us]
     return min((moment for moment in moments if moment > now_us), default=None)

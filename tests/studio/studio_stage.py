@@ -22,7 +22,8 @@ import msgspec
 from livestream.events import Json, JsonObject
 from livestream.studio.auth.base import SCOPES
 from livestream.studio.auth.keeper import Keeper
-from livestream.studio.server import Studio, now_us, opened
+from livestream.studio.clock import now_us
+from livestream.studio.server import Studio, opened
 from livestream.studio.settings import StudioSettings
 
 ROOT: Final = Path(__file__).resolve().parents[2]

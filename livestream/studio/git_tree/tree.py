@@ -6,7 +6,6 @@ import asyncio
 import functools
 import os
 import socket
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Final
 from livestream.errors import ConfigError
 from livestream.files import private_folder
 from livestream.git import strip_credentials
+from livestream.studio.clock import now_us
 from livestream.studio.git_tree.git import Git
 from livestream.studio.git_tree.graph import Experiments
 from livestream.studio.git_tree.source import Source, open_source
@@ -25,10 +25,6 @@ FIRST_READ_S: Final = 5.0
 """A start waits this long for the repositories that are folders."""
 
 _normal = functools.lru_cache(maxsize=4096)(normalise)  # a page of the table asks for one commit a row
-
-
-def _now_us() -> int:
-    return time.time_ns() // 1000
 
 
 class GitTree:
@@ -46,7 +42,7 @@ class GitTree:
         *,
         environ: Mapping[str, str] | None = None,
         host: str | None = None,
-        clock_us: Callable[[], int] = _now_us,
+        clock_us: Callable[[], int] = now_us,
         look_s: float = 5.0,
         fetch_s: float = 60.0,
     ) -> None:

@@ -22,10 +22,9 @@ from livestream.studio.http.query import QueryError
 from livestream.studio.http.routes import Route, id_of, query_of
 from livestream.studio.http.shown import seconds_or_none
 from livestream.studio.http.views import DeletedView, ExperimentPage, ExperimentView
-from livestream.studio.ingest.ingest import StoppedError
+from livestream.studio.http.writing import written
 from livestream.studio.status import StatusKind
-from livestream.studio.store.base import Scope, Writer
-from livestream.studio.store.errors import StoreError
+from livestream.studio.store.base import Scope
 
 MAX_PAGE: Final = 5_000
 MAX_CONDITIONS: Final = 20
@@ -115,14 +114,7 @@ async def _set_deleted(request: web.Request, *, deleted: bool) -> web.Response:
     await services.readers.ask(lambda reader: seen(reader, experiment, allowed))
     now_us = services.clock_us()
 
-    def change(writer: Writer) -> object:
-        return writer.set_deleted([experiment], deleted=deleted, time_us=now_us)
-
-    try:
-        await services.ingest.call(change)
-    except (StoreError, StoppedError) as error:
-        why = str(error) or "the Studio is going down"
-        raise ProblemError(503, f"not stored: {why}", {"Retry-After": "5"}) from None
+    await written(services, lambda writer: writer.set_deleted([experiment], deleted=deleted, time_us=now_us))
     row = await services.readers.ask(lambda reader: seen(reader, experiment, allowed))
     return json_response(DeletedView(id=experiment, deleted=seconds_or_none(row.deleted_us)))
 

@@ -109,8 +109,8 @@ class Writer(Protocol):
 # -- what is read
 
 
-class ExperimentRow(msgspec.Struct, frozen=True, kw_only=True):
-    """An experiment as the table shows it. ``metrics`` and ``params``: JSON objects, file to content, undecoded."""
+class ExperimentHead(msgspec.Struct, frozen=True, kw_only=True):
+    """An experiment without its dictionaries."""
 
     id: int
     identity: Identity
@@ -119,20 +119,18 @@ class ExperimentRow(msgspec.Struct, frozen=True, kw_only=True):
     updated_us: int
     deleted_us: int | None
     facts: Facts
+
+
+class ExperimentRow(ExperimentHead, frozen=True, kw_only=True):
+    """An experiment as the table shows it. ``metrics`` and ``params``: JSON objects, file to content, undecoded."""
+
     metrics: msgspec.Raw
     params: msgspec.Raw
 
 
-class Brief(msgspec.Struct, frozen=True, kw_only=True):
+class Brief(ExperimentHead, frozen=True, kw_only=True):
     """What filters and the status need of an experiment; ``keys`` holds the values asked for, in their order."""
 
-    id: int
-    identity: Identity
-    subdir: str
-    created_us: int
-    updated_us: int
-    deleted_us: int | None
-    facts: Facts
     keys: tuple[int | float | str | None, ...] = ()
 
 

@@ -24,9 +24,9 @@ _ADD_EVENT: Final = Batch("INSERT INTO event (experiment, time_us, kind, detail)
 class News:
     """What one transaction changed of one experiment, for one entry of the change log."""
 
-    def __init__(self, experiment: int) -> None:
+    def __init__(self, experiment: int, kind: ChangeKind | None = None) -> None:
         self.experiment = experiment
-        self.kind: ChangeKind | None = None
+        self.kind = kind
         self.has_event = False  # something a person would want told: `facts`, whatever data came with it
         self.metrics: dict[str, JsonObject] = {}
         self.params: dict[str, JsonObject] = {}

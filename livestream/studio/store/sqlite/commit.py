@@ -60,11 +60,9 @@ class Commit:
         if state is None:
             return 0
         facts = state.known.facts
+        news = self._touch(state)
         if marks.note_beat(marks.writer_of(facts, beat.writer), beat):
-            news = self._touch(state)
             news.kind = news.kind or "facts"
-        else:
-            self._touch(state)
         marks.forget_old_writers(facts)
         return state.id
 
@@ -93,9 +91,7 @@ class Commit:
         for _, news in self._touched.values():
             self._logs.add_change(news)
         if self._has_new_project:
-            news = News(0)
-            news.kind = "project"
-            self._logs.add_change(news)
+            self._logs.add_change(News(0, "project"))
         return self._logs.write()
 
     def _touch(self, state: ExperimentState) -> News:

@@ -14,10 +14,8 @@ from typing import Final, TypeAlias, TypeVar
 import msgspec
 
 from livestream.events import Json
-from livestream.studio.experiment import Facts
 from livestream.studio.repositories import shows
-from livestream.studio.store.base import Brief, ExperimentRow, KeyPath, Scope
-from livestream.studio.update import Identity
+from livestream.studio.store.base import Brief, ExperimentHead, ExperimentRow, KeyPath, Scope
 
 T = TypeVar("T")
 Leaf: TypeAlias = int | float | str | None
@@ -53,19 +51,12 @@ _COMMON: Final = """'{"id":' || e.id
 _DICTIONARIES: Final = """ || ',"metrics":' || CAST(e.metrics AS TEXT) || ',"params":' || CAST(e.params AS TEXT)"""
 
 
-class _Found(msgspec.Struct, frozen=True, kw_only=True):
+class _Found(ExperimentHead, frozen=True, kw_only=True):
     """A `Brief` with its values as they were found, by group; ``metrics`` and ``params`` only if some are odd."""
 
-    id: int
-    identity: Identity
-    subdir: str
-    created_us: int
-    updated_us: int
-    deleted_us: int | None
-    facts: Facts
-    values: list[list[Json]] = []
-    metrics: dict[str, Json] = {}
-    params: dict[str, Json] = {}
+    values: list[list[Json]] = msgspec.field(default_factory=list)
+    metrics: dict[str, Json] = msgspec.field(default_factory=dict)
+    params: dict[str, Json] = msgspec.field(default_factory=dict)
 
 
 _FOUND_DECODER: Final = msgspec.json.Decoder(list[_Found])

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 from livestream.events import JsonObject
+from livestream.studio.clock import now_us
 from livestream.studio.store.base import Applied, Change, ChangeKind, Project
 from livestream.studio.store.blobs import Blobs
 from livestream.studio.store.errors import StoreError
@@ -99,7 +99,7 @@ class SqliteWriter:
             for experiment in dict.fromkeys(experiments):
                 moment = time_us if deleted else None
                 if self._connection.execute(_SET_DELETED, (moment, experiment, moment)).rowcount:
-                    _note(logs, experiment, kind)
+                    logs.add_change(News(experiment, kind))
                     logs.add_event(experiment, kind, {}, time_us)
             return logs.write()
 
@@ -113,7 +113,7 @@ class SqliteWriter:
         with self._transaction():
             added = projects.insert_project(self._connection, project)
             logs = Logs(self._connection, project.created_us)
-            _note(logs, 0, "project")
+            logs.add_change(News(0, "project"))
             changes = logs.write()
         self._untold += changes
         return added
@@ -126,9 +126,9 @@ class SqliteWriter:
         """
         with self._transaction():
             was_there = projects.delete_project(self._connection, project)
-            logs = Logs(self._connection, time.time_ns() // 1_000)
+            logs = Logs(self._connection, now_us())
             if was_there:
-                _note(logs, 0, "project")
+                logs.add_change(News(0, "project"))
             changes = logs.write()
         self._untold += changes
         return was_there
@@ -164,7 +164,7 @@ class SqliteWriter:
         """
         with self._transaction():
             logs = Logs(self._connection, time_us)
-            _note(logs, experiment, "facts")
+            logs.add_change(News(experiment, "facts"))
             logs.add_event(experiment, kind, detail, time_us)
             return logs.write()
 
@@ -197,9 +197,3 @@ class SqliteWriter:
             self._states.clear()
             raise
         self._wal.look()
-
-
-def _note(logs: Logs, experiment: int, kind: ChangeKind) -> None:
-    news = News(experiment)
-    news.kind = kind
-    logs.add_change(news)
