@@ -1,172 +1,151 @@
-"""``livestream demo``: an outage in the middle of a real training, and a ledger that shows what became of it."""
+"""``livestream demo``: an outage and a SIGKILL in the middle of real trainings, and a ledger of what became of it."""
 
 from __future__ import annotations
 
+import os
 import sys
-import time
-from collections.abc import Callable
-from typing import Final, TypeAlias
+import threading
+import webbrowser
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Final
 
 import click
 import msgspec
 
-from livestream.cli.demo_ledger import print_ledger, read_back
+from livestream.cli.demo_ledger import Account, print_ledger, read_back
+from livestream.cli.demo_play import Play, Script
 from livestream.cli.demo_stage import Stage
-from livestream.cli.demo_studio import newest
-from livestream.cli.demo_view import Display, Lines, Moment
-from livestream.cli.exits import OK, TROUBLE, CommandError
-from livestream.cli.output import counted, human_s
-from livestream.cli.survey import ExperimentFacts, SpoolFacts, survey
+from livestream.cli.demo_studio import DemoStudio
+from livestream.cli.demo_view import Display, Lines
+from livestream.cli.exits import OK, TROUBLE
+from livestream.cli.survey import survey
 from livestream.demo.iris import CREDIT
-from livestream.studio.status import ENDED
+from livestream.demo.training import Plan
+from livestream.spool.rows import Books
 
-NAME: Final = "iris"
-TICK_S: Final = 0.1
-LIVE_BACKLOG: Final = 5
-"""Events that are on their way at any moment of an undisturbed delivery."""
+_HELP = f"""See an outage and a SIGKILL that lose nothing, on your own machine.
 
-PATIENCE_S: Final = 60.0
-"""The whole demo takes 15 s; a machine that needs four times that has another trouble."""
-
-_HELP = f"""See an outage that loses nothing, on your own machine.
-
-It starts `livestream studio` on 127.0.0.1 and a training (gradient descent on Fisher's irises, in plain Python),
-breaks the network between them in the middle, mends it, and compares what the training emitted with what the Studio
-has. It takes about 15 s, uses nothing of yours, and leaves nothing behind.
+It starts `livestream studio` on 127.0.0.1, a daemon, and three trainings (gradient descent on Fisher's irises, in plain
+Python), opens the Studio's page in your browser, breaks the network in the middle and mends it, kills one training,
+and compares what each emitted with what the Studio has. It takes about 30 s, uses nothing of yours, and leaves nothing
+behind: the Studio stays up until you press Enter, then all of it is removed.
 
 \b
 Examples:
     livestream demo
-    livestream demo --once        short, in plain lines, for scripts
+    livestream demo --no-open     print the link to the page, open no browser
+    livestream demo --once        short, in plain lines, ends by itself: for CI
 
-\b
-Exit code 0 only if everything arrived, once. Data: {CREDIT}.
+Exit code 0 only if everything arrived, once.
+
+{CREDIT}.
 """
 
-View: TypeAlias = Lines | Display
-_Condition: TypeAlias = Callable[[SpoolFacts], bool]
+SMALL: Final = Plan(
+    name="iris-small",
+    message="3 hidden units, learning rate 0.03: slow and sure",
+    learning_rate=0.03,
+    hidden_units=3,
+    epochs=560,
+    epoch_s=0.05,
+)
+STEADY: Final = Plan(
+    name="iris-steady",
+    message="8 hidden units, learning rate 0.1: about right",
+    learning_rate=0.1,
+    hidden_units=8,
+    epochs=560,
+    epoch_s=0.05,
+)
+HASTY: Final = Plan(
+    name="iris-hasty",
+    message="12 hidden units, learning rate 0.5: learns by heart",
+    learning_rate=0.5,
+    hidden_units=12,
+    epochs=100_000,  # it is to be killed, and must not end before
+    epoch_s=0.05,
+)
 
+PLANS: Final = (SMALL, STEADY, HASTY)
+LONG: Final = Script(doomed=HASTY.name, break_at=120, outage_s=6.0, kill_at=400)
 
-class Script(msgspec.Struct, frozen=True):
-    """How long the play is: epochs, the least time of one, when the network breaks (in epochs), and for how long."""
-
-    epochs: int
-    epoch_s: float
-    break_at: int
-    outage_s: float
-
-
-LONG: Final = Script(540, 0.025, 120, 2.5)
-SHORT: Final = Script(120, 0.02, 40, 1.0)
+SHORT_PLANS: Final = (
+    msgspec.structs.replace(SMALL, epochs=160),
+    msgspec.structs.replace(STEADY, epochs=160),
+    HASTY,
+)
+SHORT: Final = Script(doomed=HASTY.name, break_at=30, outage_s=3.0, kill_at=110)
 
 
 @click.command(help=_HELP)
-@click.option("--once", is_flag=True, help="A short pass in plain lines.")
-def demo(*, once: bool) -> None:
-    """See an outage that loses nothing, on your own machine."""
-    script = SHORT if once else LONG
+@click.option("--once", is_flag=True, help="A short pass in plain lines, which ends by itself.")
+@click.option(
+    "--open/--no-open",
+    "do_open",
+    default=None,
+    help="Open the page in a browser; else only where there is a terminal and a display.",
+)
+def demo(*, once: bool, do_open: bool | None) -> None:
+    """See an outage and a SIGKILL that lose nothing, on your own machine."""
     is_watched = sys.stdout.isatty() and not once
+    if do_open is None:
+        do_open = is_watched and has_display(os.environ)
     view = Display() if is_watched else Lines()
+    script, plans = (SHORT, SHORT_PLANS) if once else (LONG, PLANS)
+
     try:
-        with Stage(script.epochs, script.epoch_s) as stage:
-            _Play(stage, script, view).run(invites=is_watched)
-            emitted = stage.what_was_emitted()
-            books = survey(stage.spool).books
+        with Stage(plans) as stage:
+            play = Play(stage, script, view)
+
+            def invite() -> None:
+                if is_watched:
+                    play.say(f"watch it here: {stage.studio.new_link()}")
+                if do_open:
+                    open_page(stage.studio)
+
+            play.run(on_data=invite)
             view.close()
-            good = print_ledger(emitted, books, read_back(stage.studio, NAME))
+            is_right = print_ledger(_accounts(stage, script), stage.studio.requests())
+            if is_watched and sys.stdin.isatty():
+                wait_for_enter(stage.studio)
     finally:
         view.close()
-    raise SystemExit(OK if good else TROUBLE)
+    raise SystemExit(OK if is_right else TROUBLE)
 
 
-class _Play:
-    """The acts, and what is seen meanwhile."""
-
-    def __init__(self, stage: Stage, script: Script, view: View) -> None:
-        self._stage = stage
-        self._script = script
-        self._view = view
-        self._began = time.monotonic()
-        self._phase = "training; every event is delivered as it comes"
-
-    def run(self, *, invites: bool) -> None:
-        """Play from the beginning to the delivery of the last event; ``invites`` a person to look at the Studio.
-
-        Raises:
-            CommandError: Something did not come about in time.
-        """
-        stage, script = self._stage, self._script
-        self._say(f"a Studio listens on {stage.studio.url}, a training runs in process {stage.training_pid}")
-        if invites:
-            self._say(f"look at it while it lasts: {stage.studio.link}")
-        self._until(lambda facts: facts.books.accepted > script.break_at and _has_data(stage))
-        stage.line.break_()
-        self._phase = "the network is broken; training goes on, events wait on disk"
-        self._say("the network breaks: connections are reset, new ones refused")
-        mend_at = time.monotonic() + script.outage_s
-        facts = self._until(lambda _: time.monotonic() >= mend_at)
-        stage.line.mend()
-        self._phase = "the network is back; the backlog drains while training goes on"
-        self._say(f"the network is back; {counted(facts.books.queued, 'event')} waited")
-        back_at = time.monotonic()
-        facts = self._until(lambda facts: facts.books.queued <= LIVE_BACKLOG or stage.training_ended)
-        if facts.books.queued <= LIVE_BACKLOG:
-            self._say(f"the backlog is drained, {human_s(time.monotonic() - back_at)} later")
-            self._phase = "training; every event is delivered as it comes"
-        self._until(lambda _: stage.training_ended)
-        self._phase = "the training has ended; the daemon delivers the rest"
-        self._say("the training has ended")
-        self._until(lambda facts: not facts.books.queued and _is_over(stage))
-        self._say("the Studio has it all")
-
-    def _until(self, reached: _Condition) -> SpoolFacts:
-        while True:
-            facts = survey(self._stage.spool)
-            self._view.show(self._moment(facts))
-            if reached(facts):
-                return facts
-            if time.monotonic() - self._began > PATIENCE_S:
-                raise CommandError(f"the demo did not come to its end within {PATIENCE_S:.0f} s ({self._phase})")
-            if self._stage.training_ended:
-                self._stage.what_was_emitted()  # raises where it failed
-            time.sleep(TICK_S)
-
-    def _say(self, text: str) -> None:
-        self._view.say(time.monotonic() - self._began, text)
-
-    def _moment(self, facts: SpoolFacts) -> Moment:
-        studio = self._stage.studio
-        one = next(iter(facts.experiments), None)
-        there = studio.experiment(NAME)
-        metrics = there.metrics if there is not None else {}
-        return Moment(
-            elapsed_s=time.monotonic() - self._began,
-            phase=self._phase,
-            emitted=facts.books.accepted,
-            delivered=facts.books.delivered,
-            queued=facts.books.queued,
-            queued_bytes=one.backlog_bytes if one else 0,
-            oldest_s=one.behind_s if one else None,
-            requests=studio.requests().taken,
-            expected=self._script.epochs + 2,
-            passes=not self._stage.line.broken,
-            status=there.status.kind if there is not None else "",
-            loss=newest(metrics, "train", "loss"),
-            accuracy=newest(metrics, "train", "accuracy"),
-            note=_note(one) if one is not None else "",
+def _accounts(stage: Stage, script: Script) -> list[Account]:
+    books = {one.experiment.name: one.books for one in survey(stage.spool).experiments}
+    return [
+        Account(
+            name=name,
+            was_killed=name == script.doomed,
+            emitted=stage.what_was_emitted(name),
+            books=books.get(name, Books()),
+            arrived=read_back(stage.studio, name),
         )
+        for name in stage.plans
+    ]
 
 
-def _note(one: ExperimentFacts) -> str:
-    left_s = (one.retrying_until or 0.0) - time.time()
-    return f"the daemon tries again in {human_s(left_s)}" if left_s > 0 else ""
+def has_display(environ: Mapping[str, str]) -> bool:
+    """Whether a browser would have somewhere to show itself."""
+    return bool(environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY"))
 
 
-def _has_data(stage: Stage) -> bool:
-    there = stage.studio.experiment(NAME)
-    return there is not None and there.step is not None
+def open_page(studio: DemoStudio) -> None:
+    """Open the Studio's page in a browser, signed in; the link that was printed does the same where that fails."""
+    page = studio.new_link_page().as_uri()
+
+    def browse() -> None:
+        with suppress(Exception):
+            webbrowser.open(page)
+
+    threading.Thread(target=browse, name="browser", daemon=True).start()  # some browsers return when they are closed
 
 
-def _is_over(stage: Stage) -> bool:
-    there = stage.studio.experiment(NAME)
-    return there is not None and there.status.kind in ENDED
+def wait_for_enter(studio: DemoStudio) -> None:
+    """Leave time to look at the page."""
+    click.echo(f"\nThe Studio stays up until you press Enter: {studio.new_link()}")
+    with suppress(KeyboardInterrupt):
+        sys.stdin.readline()

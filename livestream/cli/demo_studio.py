@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import time
 from collections.abc import Mapping
 from contextlib import closing, suppress
@@ -15,11 +14,17 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from livestream.cli.exits import CommandError
-from livestream.demo.leash import leashed
+from livestream.demo.leash import Leashed
+from livestream.demo.record import Picture, Point
 from livestream.events import Json, JsonObject
-from livestream.files import private_folder
+from livestream.files import private_folder, write_whole
 from livestream.studio.auth.keeper import Keeper, sign_in_link
 from livestream.studio.clock import now_us
+
+HEARTBEAT_S: Final = 1
+SILENT_S: Final = 2.5
+BEHIND_S: Final = 1.0
+"""A Studio of everyday use waits for a minute, and 30 s, before it says so; here nobody waits that long."""
 
 START_S: Final = 20.0
 STOP_S: Final = 10.0
@@ -27,14 +32,13 @@ STOP_S: Final = 10.0
 ANSWER_S: Final = 10.0
 LOOK_S: Final = 0.05
 
-_TAIL_CHARACTERS: Final = 2000
 _TAKEN: Final = 'answers_total{route="POST /api/live",status="200"}'
 
 T = TypeVar("T")
 
 
 class Judgement(msgspec.Struct, frozen=True):
-    """What the Studio calls the run, and why."""
+    """What the Studio calls a run, and why."""
 
     kind: str
     reason: str
@@ -48,9 +52,10 @@ class Missing(msgspec.Struct, frozen=True):
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """The run as the Studio shows it; ``metrics`` and ``params`` by file."""
+    """A run as the Studio shows it; ``metrics`` and ``params`` by file."""
 
     id: int
+    name: str
     status: Judgement
     delivery: Missing
     step: int | None
@@ -91,6 +96,7 @@ class _Row(msgspec.Struct, frozen=True):
 
 
 class _Image(msgspec.Struct, frozen=True):
+    path: str
     step: int
     sha256: str
 
@@ -115,31 +121,35 @@ class DemoStudio:
     """The Studio's process, and a client of its read API.
 
     Attributes:
-        url: Where it listens, ``port`` included; the training is not told this but the line that leads there.
-        ingest_token: The training's.
-        link: Signs a browser in, once.
+        url: Where it listens, ``port`` included; the trainings are not told this but the line that leads there.
+        ingest_token: The trainings'.
     """
 
     def __init__(self, folder: Path) -> None:
         """Prepare its data folder, with a token to send and one to read."""
         self._data = private_folder(folder / "studio")
         self._log = folder / "studio.log"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Leashed | None = None
         self.url = ""
         with closing(Keeper(self._data, now_us)) as keeper:
             _, self.ingest_token = keeper.create("training", ("ingest",))
             _, self._read_token = keeper.create("ledger", ("read",))
-            self._code = keeper.new_sign_in_code()
 
     @property
     def port(self) -> int:
         """Where it listens."""
         return urlsplit(self.url).port or 0
 
-    @property
-    def link(self) -> str:
-        """The link that signs a browser in."""
-        return sign_in_link(self.url, self._code)
+    def new_link(self) -> str:
+        """Make a link that signs a browser in, once."""
+        with closing(Keeper(self._data, now_us)) as keeper:
+            return sign_in_link(self.url, keeper.new_sign_in_code())
+
+    def new_link_page(self) -> Path:
+        """Make a file that leads on to such a link: a browser's arguments are there for everybody to read."""
+        page = self._data / "sign-in.html"
+        write_whole(page, f'<!doctype html><meta http-equiv="refresh" content="0; url={self.new_link()}">'.encode())
+        return page
 
     def start(self, environ: Mapping[str, str]) -> None:
         """Start it and wait until it answers.
@@ -147,59 +157,42 @@ class DemoStudio:
         Raises:
             CommandError: It does not start.
         """
-        command = leashed("-m", "livestream", "studio", "--data", str(self._data), "--port", "0", "--no-announce")
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                cwd=self._data,
-                env=environ,
-            )
+        bounds = {"heartbeat_s": HEARTBEAT_S, "silent_s": SILENT_S, "behind_s": BEHIND_S}
+        settings = [word for name, value in bounds.items() for word in ("--set", f"{name}={value}")]
+        place = ["--data", str(self._data), "--port", "0", "--no-announce"]
+        self._process = Leashed("livestream", "studio", *place, *settings, log=self._log, environ=environ)
         deadline = time.monotonic() + START_S
         while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                tail = self._log.read_text(encoding="utf-8", errors="replace")[-_TAIL_CHARACTERS:]
-                raise CommandError(f"the demo's Studio does not start:\n{tail}")
+            if self._process.code is not None or time.monotonic() > deadline:
+                raise CommandError(f"the demo's Studio does not start:\n{self._process.tail()}")
             time.sleep(LOOK_S)
 
     def stop(self) -> None:
         """End it; may be called twice."""
-        process, self._process = self._process, None
-        if process is None or process.poll() is not None:
-            return
-        process.terminate()
-        try:
-            process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        if self._process is not None:
+            self._process.end(STOP_S)
 
-    def experiment(self, name: str) -> Seen | None:
-        """Ask for the run; None where nothing of it has come."""
-        page = self._ask(f"/api/experiments?name={quote(name)}", _Page)
-        return page.experiments[0] if page.experiments else None
+    def experiments(self) -> dict[str, Seen]:
+        """Ask for the runs of which something has come, by name."""
+        return {one.name: one for one in self._ask("/api/experiments", _Page).experiments}
 
     def requests(self) -> Requests:
         """Ask how many updates it took."""
         text = self._get("/metrics").decode()
         return Requests(taken=_sample(text, _TAKEN), repeats=_sample(text, "repeats_total"))
 
-    def points(self, experiment: int) -> dict[str, list[tuple[int, float | str]]]:
-        """Read every row that is stored, by the name of its series."""
+    def points(self, experiment: int) -> list[Point]:
+        """Read every row that is stored."""
         series = self._ask(f"/api/experiments/{experiment}/series", _AllSeries).series
         names = {(one.path, one.column): one.name for one in series}
-        found: dict[str, list[tuple[int, float | str]]] = {}
         lines = self._get(f"/api/experiments/{experiment}/export?format=jsonl&rows=all")
-        for row in msgspec.json.Decoder(_Row).decode_lines(lines):
-            found.setdefault(names[row.path, row.column], []).append((row.step, row.value))
-        return found
+        rows = msgspec.json.Decoder(_Row).decode_lines(lines)
+        return [(names[row.path, row.column], row.step, row.value) for row in rows]
 
-    def images(self, experiment: int) -> list[tuple[int, str]]:
-        """Read which images it has: step and SHA-256."""
+    def images(self, experiment: int) -> list[Picture]:
+        """Read which images it has."""
         images = self._ask(f"/api/experiments/{experiment}/images", _Images).images
-        return [(image.step, image.sha256) for image in images]
+        return [(Path(image.path).name, image.step, image.sha256) for image in images]
 
     def plots(self, experiment: int) -> dict[str, list[JsonObject]]:
         """Read the plots that are no series, by name."""

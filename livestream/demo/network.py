@@ -10,25 +10,33 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
-from typing import Final
 
 import msgspec
-
-from livestream.pipeline.encode import png
 
 Vector = list[float]
 Matrix = list[Vector]
 
-CELL_PIXELS: Final = 12
-"""A weight is shown as a square of so many pixels."""
+_SMALLEST = 1e-300
+"""Where ``softmax`` underflows to 0, whose logarithm there is none of."""
 
 
 class Score(msgspec.Struct, frozen=True):
-    """How a network does on some flowers: mean loss, share of right answers, and its answers."""
+    """How a network does on some flowers.
+
+    Attributes:
+        loss: The mean of ``-log`` of what it gave the right species.
+        accuracy: The share of right answers.
+        likelihoods: What it gave each species, flower by flower.
+    """
 
     loss: float
     accuracy: float
-    answers: list[int]
+    likelihoods: list[Vector]
+
+    @property
+    def answers(self) -> list[int]:
+        """The most likely species, flower by flower."""
+        return [likely.index(max(likely)) for likely in self.likelihoods]
 
 
 class Network:
@@ -41,6 +49,10 @@ class Network:
         self.output: Matrix = [[rng.gauss(0.0, 0.5) for _ in range(hidden)] + [0.0] for _ in range(outputs)]
         self._velocity = [_zeros(self.hidden), _zeros(self.output)]
 
+    def likelihoods(self, lengths: Sequence[float]) -> Vector:
+        """Tell how likely each species is for a flower of these standardised lengths."""
+        return self._forward(lengths)[1]
+
     def _forward(self, lengths: Sequence[float]) -> tuple[Vector, Vector]:
         activity = [math.tanh(_dot(row, lengths)) for row in self.hidden]
         scores = [_dot(row, activity) for row in self.output]
@@ -51,13 +63,10 @@ class Network:
 
     def score(self, inputs: Sequence[Sequence[float]], species: Sequence[int]) -> Score:
         """See how the network does."""
-        loss, answers = 0.0, []
-        for lengths, right in zip(inputs, species, strict=True):
-            _, likely = self._forward(lengths)
-            loss -= math.log(likely[right])
-            answers.append(likely.index(max(likely)))
-        hits = sum(answer == right for answer, right in zip(answers, species, strict=True))
-        return Score(loss / len(species), hits / len(species), answers)
+        every = [self.likelihoods(lengths) for lengths in inputs]
+        loss = -sum(math.log(max(likely[right], _SMALLEST)) for likely, right in zip(every, species, strict=True))
+        hits = sum(likely[right] == max(likely) for likely, right in zip(every, species, strict=True))
+        return Score(loss / len(species), hits / len(species), every)
 
     def descend(
         self, inputs: Sequence[Sequence[float]], species: Sequence[int], learning_rate: float, momentum: float
@@ -83,17 +92,6 @@ class Network:
                     row[place] += speeds[place]
         return math.sqrt(square)
 
-    def picture(self) -> bytes:
-        """Draw the weights as a PNG: a row a hidden unit, inputs left, outputs right; red is above 0, blue below."""
-        rows = [weights + [out[unit] for out in self.output] for unit, weights in enumerate(self.hidden)]
-        largest = max(abs(weight) for row in rows for weight in row) or 1.0
-        pixels = bytearray()
-        for row in rows:
-            line = b"".join(_colour(weight / largest) * CELL_PIXELS for weight in row)
-            pixels += line * CELL_PIXELS
-        height, width = len(rows) * CELL_PIXELS, len(rows[0]) * CELL_PIXELS
-        return png(bytes(pixels), height=height, width=width, channels=3, max_bytes=len(pixels) + 4096)
-
 
 def _dot(row: Vector, values: Sequence[float]) -> float:
     return sum(weight * value for weight, value in zip(row, values, strict=False)) + row[-1]
@@ -108,8 +106,3 @@ def _add_outer(gradient: Matrix, error: Vector, values: Sequence[float]) -> None
         for place, value in enumerate(values):
             row[place] += miss * value
         row[-1] += miss
-
-
-def _colour(share: float) -> bytes:
-    fade = round(255 * (1.0 - abs(share)))
-    return bytes((255, fade, fade)) if share > 0 else bytes((fade, fade, 255))

@@ -1,6 +1,8 @@
-"""The training process of ``livestream demo``: an ordinary script that records with ``livestream``.
+"""A training of ``livestream demo``: an ordinary script that records with ``livestream``.
 
-It ends by printing what it emitted, as JSON: the demo compares that with what arrived.
+    python -m livestream.demo.training PLAN RECORD
+
+Beside what it emits it keeps a record of it (see `record`), which is the demo's, not livestream's.
 """
 
 from __future__ import annotations
@@ -8,106 +10,132 @@ from __future__ import annotations
 import hashlib
 import sys
 import time
-from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
 
 import msgspec
 
 import livestream
-from livestream.demo.iris import CREDIT, FEATURES, SPECIES, flowers, split, standardised
-from livestream.demo.network import Network, Score
+from livestream.demo.iris import CREDIT, FEATURES, SPECIES, TEST_EVERY, flowers, split, standardised
+from livestream.demo.machine import Meter
+from livestream.demo.network import Network
+from livestream.demo.pictures import draw_regions, draw_weights
+from livestream.demo.plots import confusion, detection
+from livestream.demo.record import Event, Recorder
 from livestream.events import JsonObject
 
-HIDDEN_UNITS = 8
-LEARNING_RATE = 0.1
-MOMENTUM = 0.9
-SEED = 1936
-PICTURE_EVERY = 20
+SEED: Final = 1936
+MOMENTUM: Final = 0.9
+WEIGHTS_EVERY: Final = 5
+REGIONS_EVERY: Final = 20
+PLOTS_EVERY: Final = 20
+MACHINE_EVERY: Final = 10
 
 
-class Emitted(msgspec.Struct):
-    """What the training handed over, in its own words.
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """One training.
 
     Attributes:
-        accepted: Calls of ``emit`` that returned a number; ``refused``: those that did not.
-        points: Step and value of each number, by the name of its metric.
-        pictures: Step and SHA-256 of each image.
-        plots: Rows of each plot.
+        name: The run's; ``message`` says in words what is tried.
+        epoch_s: The least time of an epoch, so that a person can follow.
     """
 
-    accepted: int = 0
-    refused: int = 0
-    points: dict[str, list[tuple[int, float]]] = {}
-    pictures: list[tuple[int, str]] = []
-    params: JsonObject = {}
-    plots: dict[str, list[JsonObject]] = {}
+    name: str
+    message: str
+    learning_rate: float
+    hidden_units: int
+    epochs: int
+    epoch_s: float
 
-    def note(
-        self,
-        step: int,
-        metrics: Mapping[str, float],
-        params: JsonObject | None,
-        picture: bytes | None,
-        plots: Mapping[str, list[JsonObject]],
-    ) -> None:
-        """Note an event that was accepted."""
-        self.accepted += 1
-        for name, value in metrics.items():
-            self.points.setdefault(name, []).append((step, value))
-        self.params |= params or {}
-        if picture is not None:
-            self.pictures.append((step, hashlib.sha256(picture).hexdigest()))
-        self.plots |= plots
+    @property
+    def params(self) -> JsonObject:
+        """What the training is told, as it is recorded."""
+        return {
+            "model": {"hidden_units": self.hidden_units, "seed": SEED},
+            "optimizer": {"learning_rate": self.learning_rate, "momentum": MOMENTUM, "epochs": self.epochs},
+            "data": {"held_out": 1 / TEST_EVERY, "source": CREDIT},
+        }
 
 
-def train(epochs: int, epoch_s: float) -> Emitted:
-    """Train for some epochs, none shorter than ``epoch_s`` so that a person can follow."""
-    every = flowers()
-    train_on, test_on = split(every)
-    inputs, test_inputs = standardised(train_on, train_on), standardised(train_on, test_on)
-    species, test_species = [one.species for one in train_on], [one.species for one in test_on]
-    network = Network(len(FEATURES), HIDDEN_UNITS, len(SPECIES), SEED)
-    told = Emitted()
-    settings = {"learning_rate": LEARNING_RATE, "momentum": MOMENTUM, "hidden_units": HIDDEN_UNITS, "data": CREDIT}
-    with livestream.init("iris", message="A small network learns three species of iris") as run:
-        for epoch in range(epochs):
+class News(msgspec.Struct, frozen=True, kw_only=True):
+    """What one epoch gives to emit; ``images`` as the bytes of PNGs."""
+
+    step: int
+    metrics: dict[str, float]
+    params: JsonObject
+    images: dict[str, bytes]
+    plots: dict[str, JsonObject]
+
+    def event(self) -> Event:
+        """Describe it for the record."""
+        return Event(
+            step=self.step,
+            metrics=self.metrics,
+            params=self.params,
+            images={name: hashlib.sha256(content).hexdigest() for name, content in self.images.items()},
+            plots={name: plot["data"] for name, plot in self.plots.items()},
+        )
+
+
+class Training:
+    """A network, the flowers it learns from, and those it is tested on."""
+
+    def __init__(self, plan: Plan) -> None:
+        """Read the flowers; nothing is learned yet."""
+        train, test = split(flowers())
+        self._plan = plan
+        self._inputs, self._test_inputs = standardised(train, train), standardised(train, test)
+        self._species, self._test_species = [one.species for one in train], [one.species for one in test]
+        self._network = Network(len(FEATURES), plan.hidden_units, len(SPECIES), SEED)
+        self._meter = Meter()
+
+    def epoch(self, step: int) -> News:
+        """Go one step down the gradient, and see how the network does now."""
+        network, is_last = self._network, step == self._plan.epochs - 1
+        slope = network.descend(self._inputs, self._species, self._plan.learning_rate, MOMENTUM)
+        score = network.score(self._inputs, self._species)
+        test = network.score(self._test_inputs, self._test_species)
+        metrics = {
+            "train/loss": score.loss,
+            "train/accuracy": score.accuracy,
+            "test/loss": test.loss,
+            "test/accuracy": test.accuracy,
+            "gradient": slope,
+        }
+        if step % MACHINE_EVERY == 0:
+            metrics |= self._meter.read()
+        images, plots = {}, {}
+        if step % WEIGHTS_EVERY == 0:
+            images["weights.png"] = draw_weights(network)
+        if step % REGIONS_EVERY == 0 or is_last:
+            images["regions.png"] = draw_regions(network, self._test_inputs, self._test_species)
+        if step % PLOTS_EVERY == 0 or is_last:
+            virginica = SPECIES.index("virginica")
+            plots["confusion"] = confusion(test, self._test_species)
+            plots["virginica"] = detection(test, self._test_species, virginica)
+        return News(
+            step=step, metrics=metrics, params=self._plan.params if step == 0 else {}, images=images, plots=plots
+        )
+
+
+def train(plan: Plan, recorder: Recorder) -> None:
+    """Train to the end, and tell the recorder of every event before and after it is emitted."""
+    training = Training(plan)
+    with livestream.init(plan.name, message=plan.message) as run:
+        for step in range(plan.epochs):
             began = time.monotonic()
-            slope = network.descend(inputs, species, LEARNING_RATE, MOMENTUM)
-            score, test = network.score(inputs, species), network.score(test_inputs, test_species)
-            metrics = {
-                "train/loss": score.loss,
-                "train/accuracy": score.accuracy,
-                "test/loss": test.loss,
-                "test/accuracy": test.accuracy,
-                "gradient": slope,
-            }
-            params = settings if epoch == 0 else None
-            picture = network.picture() if epoch % PICTURE_EVERY == 0 else None
-            answers = _answers(test, test_species) if epoch == epochs - 1 else []
+            news = training.epoch(step)
+            recorder.announce(news.event())
             number = run.emit(
-                metrics,
-                step=epoch,
-                params=params,
-                images={"weights.png": picture} if picture else None,
-                plots={"confusion": _confusion(answers)} if answers else None,
+                news.metrics,
+                step=step,
+                params=news.params or None,
+                images=news.images or None,
+                plots=news.plots or None,
             )
-            if number is None:
-                told.refused += 1
-            else:
-                told.note(epoch, metrics, params, picture, {"confusion": answers} if answers else {})
-            time.sleep(max(0.0, epoch_s - (time.monotonic() - began)))
-    return told
-
-
-def _answers(score: Score, species: list[int]) -> list[JsonObject]:
-    return [
-        {"actual": SPECIES[right], "predicted": SPECIES[answer]}
-        for right, answer in zip(species, score.answers, strict=True)
-    ]
-
-
-def _confusion(answers: list[JsonObject]) -> JsonObject:
-    return {"data": answers, "template": "confusion", "x": "predicted", "y": "actual", "title": "Irises, held out"}
+            recorder.settle(accepted=number is not None)
+            time.sleep(max(0.0, plan.epoch_s - (time.monotonic() - began)))
 
 
 if __name__ == "__main__":
-    sys.stdout.buffer.write(msgspec.json.encode(train(int(sys.argv[1]), float(sys.argv[2]))))
+    train(msgspec.json.decode(sys.argv[1], type=Plan), Recorder(Path(sys.argv[2])))
