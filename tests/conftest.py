@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -17,6 +18,31 @@ ROOT = Path(__file__).resolve().parent.parent
 _KEPT = {"PATH", "HOME", "GIT_DIR", "GIT_WORK_TREE"}
 _CLEARED = {variable.name for variable in VARIABLES} - _KEPT | {PARENT_RUN}
 _CLEARED_PREFIXES = ("DVC_", "STUDIO_", "SLURM_", "OMPI_", "PMI", "TORCHELASTIC_")
+_TAKING_LONG = ("end_to_end", "crash", "studio_clients", "browser", "cli")
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C reach what tests start also where a shell runs them in the background: it has SIGINT ignored there."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Run two workers a core, as most tests wait for processes; single files run in this process, without any."""
+    if not any(Path(argument).is_dir() for argument in config.args):
+        return 0
+    return 2 * len(os.sched_getaffinity(0))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the folders whose files take long, mostly waiting: the quick ones fill what is left at the end."""
+
+    def place(item: pytest.Item) -> int:
+        folder = item.path.parent.name
+        return _TAKING_LONG.index(folder) if folder in _TAKING_LONG else len(_TAKING_LONG)
+
+    items.sort(key=place)
 
 
 @pytest.fixture(autouse=True)

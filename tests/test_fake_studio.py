@@ -145,13 +145,13 @@ def test_a_million_rows_are_taken_fast_enough_for_benchmarks() -> None:
     payload = orjson.dumps(content)[:-2] + b'"p/plots/metrics/loss.tsv":{"data":[' + rows + b"]}}}"
     with FakeStudio(keep_payloads=False) as studio:
         post(studio, body("start"))
-        begun = time.perf_counter()
+        begun = time.process_time()  # of a core that is its own: tests run beside each other
         for _ in range(10):
             assert post(studio, payload)[0] == 200
-        elapsed_s = time.perf_counter() - begun
+        spent_s = time.process_time() - begun
 
         assert studio.ledger.rows == 1_000_000
-        assert 1_000_000 / elapsed_s > 300_000
+        assert 1_000_000 / spent_s > 300_000
 
 
 def test_waiting_ends_as_soon_as_the_condition_holds(studio: FakeStudio) -> None:

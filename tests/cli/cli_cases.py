@@ -18,7 +18,7 @@ from livestream.events import Json, JsonObject
 from livestream.testing import FakeStudio
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-WAIT_S: Final = 20.0
+WAIT_S: Final = 60.0
 
 RECORD: Final = """
 import os, sys, json, signal, time

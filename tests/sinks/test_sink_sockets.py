@@ -142,7 +142,7 @@ async def test_an_answer_that_drips_is_given_up(sink: StudioSink) -> None:
         begun = time.monotonic()
         outcome = await sink.send(at(address), start())
     assert outcome == Unavailable(None, f"{address}: silent for 0.5 s")
-    assert time.monotonic() - begun < 1.5
+    assert time.monotonic() - begun < 10  # it would drip for 50
 
 
 async def test_an_answer_before_the_body_was_read_counts_unless_it_says_yes(sink: StudioSink) -> None:

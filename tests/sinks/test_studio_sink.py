@@ -123,7 +123,7 @@ async def test_a_server_that_falls_silent_is_given_up_in_time(
     outcome = await sink.send(target, start(message="x" * 6_000_000))
     assert isinstance(outcome, Unavailable)
     assert outcome.detail.endswith("silent for 0.5 s")
-    assert 0.4 < time.monotonic() - begun < 3.0
+    assert 0.4 < time.monotonic() - begun < 10
 
 
 async def test_a_slow_line_may_take_longer_than_the_silence_that_is_allowed() -> None:

@@ -28,7 +28,7 @@ def forked(in_child=lambda: None):
 def enter():
     before = time.monotonic()
     with gate, gate:
-        assert time.monotonic() - before < 0.2
+        assert time.monotonic() - before < FORK_WAIT_S
 
 """
 
@@ -41,14 +41,14 @@ def environ(environ: dict[str, str]) -> dict[str, str]:
 
 def test_a_fork_waits_until_no_thread_is_inside_sqlite_and_then_all_may_enter(environ: dict[str, str]) -> None:
     script = """
-    thread = threading.Thread(target=stay, args=[0.3])
+    thread = threading.Thread(target=stay, args=[0.6])
     thread.start()
     entered.wait()
     took_s = forked(in_child=enter)
     assert 0.1 < took_s < FORK_WAIT_S, took_s
     enter()
     thread.join()
-    assert forked(in_child=enter) < 0.2
+    assert forked(in_child=enter) < FORK_WAIT_S
     """
     assert succeed(PREFACE + script.replace("\n    ", "\n"), environ) == ""
 
@@ -59,10 +59,10 @@ def test_a_thread_that_a_dead_disk_holds_there_does_not_hold_the_training(enviro
     thread.start()
     entered.wait()
     took_s = forked(in_child=enter)
-    assert FORK_WAIT_S <= took_s < FORK_WAIT_S + 0.5, took_s
+    assert FORK_WAIT_S <= took_s < FORK_WAIT_S + 5, took_s
     leave.set()
     thread.join()
-    assert forked(in_child=enter) < 0.2
+    assert forked(in_child=enter) < FORK_WAIT_S
     """
     assert succeed(PREFACE + script.replace("\n    ", "\n"), environ) == ""
 

@@ -276,7 +276,7 @@ def test_a_daemon_that_does_not_answer_is_not_waited_for(spool: Path) -> None:
         publish(spool, socket=str(spool / "socket"))
         before = time.monotonic()
         assert ask_daemon(spool, {"op": "ping"}, timeout_s=0.1) is None
-        assert time.monotonic() - before < 1.0
+        assert time.monotonic() - before < 5.0
 
 
 def test_an_answer_of_any_length_is_read_whole(spool: Path) -> None:

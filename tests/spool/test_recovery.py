@@ -29,7 +29,7 @@ from livestream.spool.segment import Seal
 from livestream.spool.unlink import Unlinked, remove_unborn, remove_writer, sweep, unlink_delivered
 
 SEED = int(os.environ.get("LIVESTREAM_CRASH_SEED", "1"))
-ROUNDS = int(os.environ.get("LIVESTREAM_CRASH_ROUNDS", "12"))
+ROUNDS = int(os.environ.get("LIVESTREAM_CRASH_ROUNDS", "5"))
 
 
 @pytest.fixture
@@ -697,7 +697,7 @@ async def test_whatever_a_disk_does_every_number_is_answered_for(tmp_path: Path,
     assert (template.folder / JOURNAL_FILE).stat().st_size == HEADER_BYTES + 2 * HALF_BYTES
     chance = random.Random(SEED)
     spool = tmp_path / "spool"
-    for round_number in range(4 * ROUNDS):
+    for round_number in range(10 * ROUNDS):
         shutil.rmtree(spool, ignore_errors=True)
         shutil.copytree(tmp_path / "template", spool)
         story = [_harm(chance, spool / UID) for _ in range(chance.choice((1, 2, 5)))]

@@ -88,7 +88,7 @@ def experiment_reference(baseline: str, name: str) -> str:
     return f"refs/exps/{baseline[:2]}/{baseline[2:]}/{name}"
 
 
-async def until(met: Callable[[], object], timeout_s: float = 20.0) -> None:
+async def until(met: Callable[[], object], timeout_s: float = 60.0) -> None:
     """Poll until something holds."""
     async with asyncio.timeout(timeout_s):
         while not met():  # noqa: ASYNC110 - what is waited for is in other processes

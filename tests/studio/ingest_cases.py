@@ -24,7 +24,7 @@ from livestream.studio.store.blobs import Blobs
 from livestream.studio.store.sqlite.writer import open_writer
 from livestream.studio.wire.body import decode
 
-BOUND_S = 20.0
+BOUND_S = 60.0
 
 
 class House:

@@ -178,16 +178,20 @@ async def test_packed_bodies_are_unpacked(either: OpenStudio) -> None:
     assert either.services.counters.points_new == 30_000
 
 
-@pytest.mark.parametrize("content", [b" " * 200_000_000, b"[" * 200_000_000], ids=["blank", "brackets"])
+@pytest.mark.parametrize("content", [b" ", b"["], ids=["blank", "brackets"])
 async def test_a_bomb_is_defused(either: OpenStudio, content: bytes) -> None:
-    status, answer = await post(either, gzip.compress(content, 9), Content_Encoding="gzip")
+    status, answer = await post(either, gzip.compress(content * 200_000_000, 9), Content_Encoding="gzip")
 
     assert status == 413
     assert answer["detail"].startswith("body")
     assert left_behind(either) == []
 
 
-@pytest.mark.parametrize("packed", [b"", b"\x1f\x8b", gzip.compress(encoded())[:-90], b"\x1f" + encoded()])
+@pytest.mark.parametrize(
+    "packed",
+    [b"", b"\x1f\x8b", gzip.compress(encoded())[:-90], b"\x1f" + encoded()],
+    ids=["nothing", "magic", "cut", "plain"],
+)
 async def test_broken_gzip_is_400(either: OpenStudio, packed: bytes) -> None:
     status, _ = await post(either, packed, Content_Encoding="gzip")
 

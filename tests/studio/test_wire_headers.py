@@ -150,7 +150,11 @@ def test_a_bomb_comes_in_small_pieces() -> None:
     assert max(sizes) <= PIECE_BYTES
 
 
-@pytest.mark.parametrize("packed", [b"", b"{}", gzip.compress(b"{}")[:-1], gzip.compress(b"{}") + b"x", b"\x1f\x8b"])
+@pytest.mark.parametrize(
+    "packed",
+    [b"", b"{}", gzip.compress(b"{}")[:-1], gzip.compress(b"{}") + b"x", b"\x1f\x8b"],
+    ids=["nothing", "plain", "cut", "more", "magic"],
+)
 def test_what_is_no_gzip_is_refused(packed: bytes) -> None:
     with pytest.raises(WireError) as caught:
         unpacked(packed)

@@ -23,7 +23,7 @@ from studio_stage import RunningStudio
 
 from livestream.events import JsonObject
 
-BOUND_S: Final = 40.0
+BOUND_S: Final = 90.0
 MOST_POINTS: Final = 10_000
 
 Row: TypeAlias = tuple[int, float | str, float | None]
