@@ -7,6 +7,7 @@ from typing import Final
 from aiohttp import web
 
 from livestream.studio.http import (
+    alerts,
     device,
     experiments,
     exports,
@@ -18,6 +19,7 @@ from livestream.studio.http import (
     projects,
     security,
     series,
+    together,
     tokens,
     webhook,
 )
@@ -30,10 +32,12 @@ ROUTES: Final[tuple[Route, ...]] = (
     *webhook.ROUTES,
     *experiments.ROUTES,
     *series.ROUTES,
+    *together.ROUTES,
     *exports.ROUTES,
     *projects.ROUTES,
     *feed.ROUTES,
     *tokens.ROUTES,
+    *alerts.ROUTES,
     *metrics.ROUTES,
     *openapi.ROUTES,
     *pages.ROUTES,

@@ -22,6 +22,7 @@ from livestream.files import FolderError, private_folder, sync_folder
 from livestream.studio.store.sqlite.database import copy_database
 
 DATABASES: Final = ("studio.db", "auth.db")
+ALERTS: Final = "alerts.json"
 LOGGED: Final = "ingest"
 REFUSED: Final = "ingest/refused"
 """What could not be applied is all there is of it."""
@@ -77,6 +78,8 @@ def _copy(data: Path, partial: Path, target: Path) -> BackupSummary:
     for name in DATABASES:
         if (data / name).is_file():
             copy_database(data / name, partial / name)
+    if (data / ALERTS).is_file():
+        _put(data / ALERTS, partial / ALERTS, may_link=False)
     linked = [_put(path, partial / path.relative_to(data), may_link=True) for path in _blobs(data / BLOBS)]
     for folder in sorted(path for path in partial.rglob("*") if path.is_dir()):
         sync_folder(folder)

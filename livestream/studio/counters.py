@@ -21,6 +21,9 @@ class Counters:
     viewers: int = 0
     viewers_reset: int = 0
     sign_ins_failed: int = 0
+    alerts_sent: int = 0
+    alerts_failed: int = 0
+    alerts_dropped: int = 0
 
     def answered(self, route: str, status: int) -> None:
         """Count one response."""

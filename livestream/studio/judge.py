@@ -2,8 +2,12 @@
 
 A status is stored nowhere (see `status`), so a run that falls silent causes no commit, and nothing would be told. The
 judge remembers what it last called each open experiment and when that may change by itself, looks again then and after
-every change, and tells pages by a change ``facts``. What a person would ask about later, a run that fell silent, was
-lost, stalled, and came back, is also a line in its log of events; catching up comes and goes too often for that.
+every change, and tells pages by a change ``facts``.
+
+What a person would ask about later, a run that fell silent, was lost, stalled, and came back, is also a line in its log
+of events, so that the log tells from when to when it was called what: its start, these lines, its end. Catching up
+comes and goes too often for that, and is a line only after one of these. What the log said last is read when an
+experiment is first seen, so that what changed while no Studio ran is told too.
 """
 
 from __future__ import annotations
@@ -11,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from typing import Final
 
@@ -22,7 +26,7 @@ from livestream.studio.broker import Broker, Subscription
 from livestream.studio.ingest.ingest import Ingest
 from livestream.studio.settings import StatusBounds
 from livestream.studio.status import ENDED, Status, StatusKind, changes_at, derive
-from livestream.studio.store.base import Brief, Change, Reader, Scope, Writer
+from livestream.studio.store.base import Brief, Change, LogLine, Reader, Scope, Writer
 from livestream.studio.store.readers import Readers
 
 logger: Final = logging.getLogger(__name__)
@@ -31,21 +35,36 @@ TICK_S: Final = 1.0
 _AT_ONCE: Final = 500
 _TOLD: Final[frozenset[StatusKind]] = frozenset({"silent", "lost", "stalled"})
 """Entering or leaving one of these is a line in the log of events."""
+_SAID: Final[dict[str, StatusKind]] = {
+    "started": "running",
+    "resumed": "running",
+    "reopened": "running",
+    "running": "running",
+    "catching_up": "catching_up",
+    "stalled": "stalled",
+    "silent": "silent",
+    "lost": "lost",
+}
+"""What a line of the log says that a run is called from then on."""
+_RECENT_LINES: Final = 50
 
 
 class _Judged(msgspec.Struct, frozen=True):
-    """What an experiment was last called, and when that may change by time alone."""
+    """What an experiment was last called, what its log says that it is, and when the first may change by time alone."""
 
     kind: StatusKind
+    said: StatusKind
     due_us: int | None
 
 
 class _Turn(msgspec.Struct, frozen=True):
-    """An experiment is called something else than before."""
+    """An experiment is called something else than before; ``is_line``: its log is to say so, as of ``since_us``."""
 
     experiment: int
     before: StatusKind
     now: Status
+    is_line: bool
+    since_us: int
 
 
 class Judge:
@@ -102,46 +121,60 @@ class Judge:
         due = {one for one, judged in self._judged.items() if judged.due_us is not None and judged.due_us <= now_us}
         turns = []
         for ids in _portions(due | set(changed)):
-            briefs = await self._readers.ask(partial(_briefs, ids))
+            briefs, said = await self._readers.ask(partial(_read, ids, frozenset(self._judged)))
             for gone in set(ids) - {brief.id for brief in briefs}:
                 self._judged.pop(gone, None)
-            turns += self._judge(briefs, now_us)
+            turns += [turn for brief in briefs for turn in self._judge(brief, said.get(brief.id), now_us)]
         if turns:
             await self._tell(turns, now_us)
 
-    def _judge(self, briefs: Iterable[Brief], now_us: int) -> list[_Turn]:
-        turns = []
-        for brief in briefs:
-            identity, facts = brief.identity, brief.facts
-            is_applying = self._ingest.applying(identity.repository, identity.baseline_sha, identity.name)
-            status = derive(facts, now_us, self._bounds, applying=is_applying)
-            due_us = now_us if is_applying else changes_at(facts, now_us, self._bounds)
-            before = self._judged.pop(brief.id, None)
-            if due_us is not None or status.kind not in ENDED:
-                self._judged[brief.id] = _Judged(status.kind, due_us)
-            if before is not None and before.kind != status.kind:
-                turns.append(_Turn(brief.id, before.kind, status))
-        return turns
+    def _judge(self, brief: Brief, said: StatusKind | None, now_us: int) -> Iterable[_Turn]:
+        """Judge one; ``said``: what its log says that it is, where that is not known."""
+        identity, facts = brief.identity, brief.facts
+        is_applying = self._ingest.applying(identity.repository, identity.baseline_sha, identity.name)
+        status = derive(facts, now_us, self._bounds, applying=is_applying)
+        due_us = now_us if is_applying else changes_at(facts, now_us, self._bounds)
+        before = self._judged.pop(brief.id, None)
+        said = said if before is None else before.said
+        is_line = facts.done_us is None and said is not None and _is_line(said, status.kind)
+        if due_us is not None or status.kind not in ENDED:
+            now_said = "running" if said is None or facts.done_us is not None else status.kind if is_line else said
+            self._judged[brief.id] = _Judged(status.kind, now_said, due_us)
+        if before is not None and before.kind != status.kind:
+            yield _Turn(brief.id, before.kind, status, is_line, now_us)
+        elif before is None and is_line and said is not None:
+            yield _Turn(brief.id, said, status, True, status.since_us if status.kind in _TOLD else now_us)
 
     async def _tell(self, turns: list[_Turn], now_us: int) -> None:
-        lines = [turn for turn in turns if turn.now.kind not in ENDED and {turn.before, turn.now.kind} & _TOLD]
+        lines = [turn for turn in turns if turn.is_line]
 
         def write(writer: Writer) -> list[Change]:
-            return [change for turn in lines for change in writer.add_event(*_line(turn, now_us))]
+            return [change for turn in lines for change in writer.add_event(*_line(turn))]
 
         if lines:
             await self._ingest.call(write)
         for turn in turns:
-            if turn not in lines:
+            if not turn.is_line:
                 self._broker.publish_passing(turn.experiment, now_us)
 
 
-def _line(turn: _Turn, now_us: int) -> tuple[int, str, dict[str, str], int]:
-    return turn.experiment, turn.now.kind, {"before": turn.before, "reason": turn.now.reason}, now_us
+def _is_line(said: StatusKind, kind: StatusKind) -> bool:
+    return kind != said and (kind in _TOLD or said != "running")
 
 
-def _briefs(ids: tuple[int, ...], reader: Reader) -> list[Brief]:
-    return reader.briefs(Scope(ids=ids))
+def _line(turn: _Turn) -> tuple[int, str, dict[str, str], int]:
+    return turn.experiment, turn.now.kind, {"before": turn.before, "reason": turn.now.reason}, turn.since_us
+
+
+def _read(ids: tuple[int, ...], known: Collection[int], reader: Reader) -> tuple[list[Brief], dict[int, StatusKind]]:
+    """Read experiments, and what the logs say of those that are open and not known."""
+    briefs = reader.briefs(Scope(ids=ids))
+    new = [brief.id for brief in briefs if brief.id not in known and brief.facts.done_us is None]
+    return briefs, {one: _said(reader.log(one, _RECENT_LINES)) for one in new}
+
+
+def _said(log: Sequence[LogLine]) -> StatusKind:
+    return next((_SAID[line.kind] for line in reversed(log) if line.kind in _SAID), "running")
 
 
 def _portions(ids: Collection[int]) -> Iterable[tuple[int, ...]]:

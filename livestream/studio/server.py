@@ -35,6 +35,8 @@ from livestream.config import (
 )
 from livestream.errors import LivestreamError
 from livestream.files import private_folder, write_whole
+from livestream.studio.alerts.desk import Desk
+from livestream.studio.alerts.parts import Parts
 from livestream.studio.app import build_app
 from livestream.studio.auth.base import Token
 from livestream.studio.auth.errors import NoTokenError
@@ -150,16 +152,16 @@ async def opened(
         keeper = Keeper(data, now_us)
         stack.callback(keeper.close)
         first_token = _first_token(settings.host, keeper)
-        services = await _open_services(stack, settings, keeper)
         url = _url(settings.host, listener.getsockname()[1])
         page_url = (settings.public_url or url).rstrip("/")
+        services = await _open_services(stack, settings, keeper, page_url)
         stack.enter_context(_stated(data, State(pid=os.getpid(), url=url, page_url=page_url)))
         await _listen(stack, services, listener)
         announced = await stack.enter_async_context(_announced(environ, url, keeper)) if announce else None
         yield Studio(services=services, url=url, page_url=page_url, first_token=first_token, announced=announced)
 
 
-async def _open_services(stack: AsyncExitStack, settings: StudioSettings, keeper: Keeper) -> Services:
+async def _open_services(stack: AsyncExitStack, settings: StudioSettings, keeper: Keeper, page_url: str) -> Services:
     """Open the store and all that works on it; what was logged and not applied is being applied from now on."""
     data, counters, blobs = settings.data, Counters(), Blobs(settings.data)
     writer = open_writer(data, blobs)
@@ -174,6 +176,7 @@ async def _open_services(stack: AsyncExitStack, settings: StudioSettings, keeper
     await tree.start()
     stack.push_async_callback(tree.stop)
     stack.callback(broker.close)
+    around = Parts(broker, readers, counters, settings.bounds, ingest.applying, page_url, now_us)
     services = Services(
         settings=settings,
         readers=readers,
@@ -183,8 +186,10 @@ async def _open_services(stack: AsyncExitStack, settings: StudioSettings, keeper
         keeper=keeper,
         tree=tree,
         counters=counters,
+        alerts=Desk(data, around),
         clock_us=now_us,
     )
+    await stack.enter_async_context(_in_background(services.alerts.run()))
     await stack.enter_async_context(_in_background(Judge(broker, readers, ingest, settings.bounds, now_us).run()))
     return services
 
@@ -195,6 +200,7 @@ async def _listen(stack: AsyncExitStack, services: Services, listener: socket.so
         access_log=None,
         logger=connections.logger,
         keepalive_timeout=connections.IDLE_S,
+        max_line_size=connections.MAX_LINE_BYTES,
         shutdown_timeout=DRAIN_S / 2,  # aiohttp waits twice: once more after it has told handlers that no body comes
         auto_decompress=False,  # `ingest.intake` bounds what a body may unpack to
     )

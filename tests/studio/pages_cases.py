@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from html import unescape
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Final
 from urllib.parse import urljoin
@@ -18,6 +19,8 @@ from auth_cases import Clock
 
 from livestream.events import Json
 from livestream.files import private_folder
+from livestream.studio.alerts.desk import Desk
+from livestream.studio.alerts.parts import Parts
 from livestream.studio.auth.keeper import Keeper
 from livestream.studio.broker import Broker
 from livestream.studio.counters import Counters
@@ -35,6 +38,7 @@ from livestream.studio.store.sqlite.writer import open_writer
 
 ROUTES: Final = (*device.ROUTES, *tokens.ROUTES, *pages.ROUTES)
 PAGE: Final = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+OWN_SCRIPT: Final = re.compile(r"(\./|(\.\./)+)static/[0-9a-f]{16}/[\w/.-]+\.js")
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -120,15 +124,17 @@ async def serve(data: Path, routes: Sequence[Route] = (), **settings: Json) -> A
     writer = open_writer(data, blobs)
     ingest = Ingest(writer, data, wanted.limits, broker.publish, counters, clock)
     await ingest.start()
+    readers = Readers(lambda: SqliteReader(data))
     services = Services(
         settings=wanted,
-        readers=Readers(lambda: SqliteReader(data)),
+        readers=readers,
         blobs=blobs,
         ingest=ingest,
         broker=broker,
         keeper=Keeper(data, clock),
         tree=GitTree(data),
         counters=counters,
+        alerts=Desk(data, Parts(broker, readers, counters, wanted.bounds, ingest.applying, "http://studio", clock)),
         clock_us=clock,
     )
     app = web.Application()
@@ -158,3 +164,35 @@ def secret_in(page: str) -> str:
     found = re.search(r"<code>(lst_[\w-]{43})</code>", page)
     assert found is not None, page
     return found[1]
+
+
+class Strict(HTMLParser):
+    """Refuses what the content policy would block, and tags that do not match."""
+
+    VOID = frozenset({"meta", "link", "input", "br", "img"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert tag not in {"style", "iframe", "object"}
+        assert tag != "script" or OWN_SCRIPT.fullmatch(dict(attrs).get("src") or ""), attrs
+        assert not [name for name, _ in attrs if name == "style" or name.startswith("on")]
+        assert not [value for name, value in attrs if name in {"href", "src", "action"} and ":" in (value or "")[:12]]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Pass SVG's own closed tags."""
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def check(page: str) -> None:
+    """Refuse a page that holds what `Strict` does."""
+    parser = Strict()
+    parser.feed(page)
+    parser.close()
+    assert parser.open == []

@@ -27,7 +27,7 @@ from livestream.studio.server import Studio, opened
 from livestream.studio.settings import StudioSettings
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-WAIT_S: Final = 20.0
+WAIT_S: Final = 60.0
 REPO_URL: Final = "https://github.com/octo/iris.git"
 LAST_LINE: Final = "Ctrl-C ends it; what it has is on disk"
 SHA: Final = "a1b2c3d4" * 5

@@ -52,6 +52,22 @@ def feed(client: Client, **query: str) -> Json:
     return client.session.get(client.url + "/api/feed", headers=client.headers, params=query)
 
 
+async def test_a_signed_in_tab_follows_by_its_cookie_and_projects_come_as_experiment_0(studio: OpenStudio) -> None:
+    keeper = studio.services.keeper
+    session = keeper.sign_in(keeper.new_sign_in_code())
+    # As an EventSource sends it: no token, no Origin on the way to its own site.
+    headers = {"Cookie": f"{keeper.cookie}={session}", "Accept": "text/event-stream", "Sec-Fetch-Site": "same-origin"}
+    async with aiohttp.ClientSession() as tab, tab.get(f"{studio.url}/api/feed?since=0", headers=headers) as answer:
+        assert (answer.status, answer.content_type) == (200, "text/event-stream")
+        stream = Stream(answer.content)
+        await stream.until("hello", seq=0)
+        made = {"repo_url": "https://example.com/team/project.git", "subdir": "vision"}
+        assert (await studio.client("POST", "/api/projects", json=made))[0] == 200
+        assert (await stream.until("change", experiment=0)).data["kind"] == "project"
+        await studio.client.post(body(step=1))
+        assert (await stream.until("change", kind="data")).data["experiment"] == 1
+
+
 async def test_a_change_reaches_an_open_page_with_what_changed(studio: OpenStudio) -> None:
     async with feed(studio.client) as answer:
         stream = Stream(answer.content)
@@ -151,7 +167,7 @@ async def test_a_token_of_one_project_hears_of_that_project_only(studio: OpenStu
         await stream.next()
         await studio.client.post(body(step=1, repo_url="https://github.com/other/one"))
         await studio.client.post(body(step=2, name="seen"))
-        event = await stream.until("change")
+        event = await stream.until("change", kind="data")
 
     polled = await client.get("/api/changes")
     assert len({change["experiment"] for change in polled["changes"]} - {0}) == 2

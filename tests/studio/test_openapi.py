@@ -25,11 +25,11 @@ from studio_stage import Client, RunningStudio, body, open_studio, scalars
 from livestream.events import Json
 from livestream.studio.app import ROUTES
 from livestream.studio.http.openapi import document
-from livestream.studio.http.query import parse_condition, parse_sort
+from livestream.studio.query import parse_condition, parse_sort
 
 CHECKS: Final = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-UNSAFE: Final = r"^/api/(feed|tokens)"
-"""One never ends; by the others the test would end its own token."""
+UNSAFE: Final = r"^/api/(feed|tokens|alerts/\{id\}/test)"
+"""One never ends; by others the test would end its own token; the last posts to whatever address a rule has."""
 
 _schema = schemathesis.openapi.from_dict(json.loads(msgspec.json.encode(document(ROUTES))))
 schema: Final = _schema.exclude(path_regex=UNSAFE)

@@ -1,22 +1,16 @@
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import AsyncIterator
-from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urljoin
 
-import msgspec
 import pytest
 from auth_cases import DAY_US
-from pages_cases import Browser, Stage, field_of, secret_in, serve
+from pages_cases import Browser, Stage, check, field_of, secret_in, serve
 
-from livestream.events import Json
 from livestream.studio.auth.keeper import SESSION_US
 from livestream.studio.store.base import Project
-from livestream.studio.update import Delivery
-from livestream.studio.wire.body import decode
 
 CREATE = {"name": "cluster-a", "scope": "ingest", "expires_in_s": "0", "project": ""}
 
@@ -31,36 +25,6 @@ async def browser(stage: Stage) -> AsyncIterator[Browser]:
 async def admin(stage: Stage) -> AsyncIterator[Browser]:
     async with stage.browser(signed_in=True) as signed_in:
         yield signed_in
-
-
-class Strict(HTMLParser):
-    """Refuses what the content policy would block, and tags that do not match."""
-
-    VOID = frozenset({"meta", "link", "input", "br", "img"})
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        assert tag not in {"script", "style", "iframe", "object"}
-        assert not [name for name, _ in attrs if name == "style" or name.startswith("on")]
-        assert not [value for name, value in attrs if name in {"href", "src", "action"} and ":" in (value or "")[:12]]
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Pass SVG's own closed tags."""
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-
-def check(page: str) -> None:
-    parser = Strict()
-    parser.feed(page)
-    parser.close()
-    assert parser.open == []
 
 
 # -- signing in
@@ -438,63 +402,3 @@ async def test_only_admins_manage_tokens(stage: Stage, browser: Browser, scopes:
         assert (await browser.ask(method, path, **key)).status == 403
 
     assert len(stage.keeper.list()) == 1
-
-
-# -- static files, and the first page
-
-
-async def test_static_files_are_served_and_nothing_else(stage: Stage, browser: Browser) -> None:
-    sheet = await browser.ask("GET", "static/studio.css")
-    assert (sheet.status, sheet.headers["content-type"]) == (200, "text/css; charset=utf-8")
-    assert sheet.headers["cache-control"] == "no-cache"
-    again = await browser.ask("GET", "static/studio.css", If_None_Match=sheet.headers["etag"])
-    assert (again.status, again.text) == (304, "")
-    icon = await browser.ask("GET", "static/icon.svg")
-    assert icon.headers["content-type"].startswith("image/svg+xml")
-    for path in ("static/../pages.py", "static/%2e%2e/http/pages.py", "static//etc/passwd", "static/", "static/x.css"):
-        assert (await browser.ask("GET", path)).status == 404
-
-
-def started(name: str, repo_url: str = "https://github.com/octo/iris.git", **more: Json) -> bytes:
-    fields = {"type": "start", "repo_url": repo_url, "baseline_sha": "a1b2c3d4" * 5, "name": name, "client": "dvclive"}
-    return msgspec.json.encode(fields | more)
-
-
-async def send(stage: Stage, *bodies: bytes) -> None:
-    for body in bodies:
-        digest = hashlib.sha256(body).digest()
-        await stage.services.ingest.submit(Delivery(update=decode(body), digest=digest, received_us=stage.clock()))
-
-
-async def test_the_first_page_lists_experiments_with_their_status(stage: Stage, admin: Browser) -> None:
-    hostile = "<script>alert(1)</script>"
-    await send(stage, started("calm-otter", message=hostile + "{x}"), started(hostile))
-
-    page = (await admin.get("")).text
-
-    check(page)
-    assert "<script" not in page
-    assert "calm-otter" in page
-    assert "2 in all" in page
-    assert page.count('class="status running"') == 2
-
-
-async def test_a_reader_of_one_project_sees_that_project_only(stage: Stage, browser: Browser) -> None:
-    await send(stage, started("mine"), started("theirs", "https://github.com/octo/tulip.git"))
-    projects = await stage.services.readers.ask(lambda reader: reader.projects())
-    (iris,) = [project for project in projects if project.repository.endswith("/iris")]
-    await browser.post("sign-in", {"secret": stage.token("read", project=iris.id)})
-
-    page = (await browser.get("")).text
-
-    assert "mine" in page
-    assert "theirs" not in page
-    assert await stage.services.ingest.call(lambda writer: writer.drop_project(iris.id))
-    assert "mine" not in (await browser.get("")).text
-
-
-async def test_the_first_page_says_what_to_do_while_it_is_empty(admin: Browser, stage: Stage) -> None:
-    page = await admin.get("")
-
-    check(page.text)
-    assert f"DVC_STUDIO_URL={stage.url}" in page.text

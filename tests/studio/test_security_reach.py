@@ -15,6 +15,8 @@ from livestream.studio.http.routes import Route
 
 SCOPES = ("ingest", "read", "admin")
 OTHER = "https://github.com/octo/other.git"
+SHELL = "/experiments/{id}"
+"""A page of the application, which is the same document whatever the number: it asks the read API."""
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -72,7 +74,7 @@ async def test_a_token_of_one_project_reads_nothing_else_on_any_route(place: Pla
             status, text = await ask(place.limited, route, path, params=queries)
             assert status < 500, (path, text)
             assert not [word for word in words if word in text], (path, text)
-            if "{" in route.path and run is not place.mine and "/plots/content" not in path:
+            if "{" in route.path and route.path != SHELL and run is not place.mine and "/plots/content" not in path:
                 assert status == 404, (path, status, text)
     for query in (f"project={run.project}" for run in place.foreign):
         assert (await place.limited("GET", f"/api/experiments?{query}"))[0] == 404
@@ -86,6 +88,8 @@ async def test_what_is_not_there_and_what_is_not_shown_look_the_same(place: Plac
     for foreign in place.foreign:
         for route in READING:
             if "{id}" not in route.path or route.scope != "read" or route.path.endswith("/content"):
+                continue
+            if route.path == SHELL:
                 continue
             told = []
             for places in (foreign.places(route.path), {"id": 999_999, "series": 999_999}):
@@ -177,4 +181,4 @@ async def test_who_signed_in_with_a_token_of_one_project_sees_no_more(place: Pla
                 status, text = await ask(anybody, route, filled(route, run.places(route.path)), headers=headers)
                 assert status < 500
                 assert not [one.mark for one in place.foreign if one.mark in text], (route.path, text)
-    assert "mine0" in (await ask(anybody, READING[0], "/", headers=headers))[1]
+    assert "mine0" in (await ask(anybody, READING[0], "/api/experiments", headers=headers))[1]

@@ -6,11 +6,12 @@ import os
 import re
 import socket
 import stat
+import time
 from pathlib import Path
 
 import aiohttp
 import pytest
-from studio_stage import SHA, Client, body, eventually, open_studio, scalars, token_for
+from studio_stage import SHA, Client, OpenStudio, body, eventually, open_studio, scalars, token_for
 
 from livestream.config import read_local_studio
 from livestream.errors import ConfigError
@@ -201,6 +202,35 @@ async def test_a_run_that_falls_silent_is_told_by_time_alone_and_comes_back(tmp_
     assert [(change["experiment"], change["kind"]) for change in news["changes"]] == [(shown["id"], "facts")]
     assert (silent["kind"], silent["detail"]["before"]) == ("silent", "running")
     assert (running["kind"], running["detail"]["before"]) == ("running", "silent")
+
+
+@pytest.mark.parametrize(("lost_s", "kind"), [(1000.0, "silent"), (0.0, "lost")])
+async def test_what_a_run_became_while_no_studio_ran_is_in_its_log_once(
+    tmp_path: Path, lost_s: float, kind: str
+) -> None:
+    async def kinds(studio: OpenStudio, count: int) -> list[str]:
+        """Wait for so many lines of the log, and a little for one too many."""
+        deadline = time.monotonic() + 10
+        while len(log := (await studio.client.get("/api/experiments/1/log"))["log"]) < count:
+            assert time.monotonic() < deadline, log
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(0.2)
+        log = (await studio.client.get("/api/experiments/1/log"))["log"]
+        lines.update({line["kind"]: line["time"] for line in log})
+        return [line["kind"] for line in log]
+
+    data, lines = tmp_path / "data", dict[str, float]()
+    async with open_studio(data) as studio:
+        await studio.client.post(body("start"))
+    bounds = StatusBounds(quiet_silent_s=0.001, stalled_factor=0.0, quiet_lost_s=lost_s)
+    for _ in range(2):
+        async with open_studio(data, bounds=bounds) as studio:
+            assert await kinds(studio, 2) == ["started", kind]
+            assert lines[kind] == (await studio.client.get("/api/experiments/1"))["status"]["since"]
+    async with open_studio(data) as studio:
+        assert await kinds(studio, 3) == ["started", kind, "running"]
+        await studio.client.post(body("done", errors=[{"cls": "E", "text": "t"}]))
+        assert await kinds(studio, 4) == ["started", kind, "running", "failed"]
 
 
 async def test_a_request_in_flight_is_answered_at_the_end(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ from livestream.studio.http.problems import ProblemError
 IDLE_S: Final = 130.0
 """A connection that has not sent the whole head of a request for so long is closed; reverse proxies keep theirs
 for up to two minutes, and must be the first to close, lest a request meets a closing connection."""
+MAX_LINE_BYTES: Final = 16 * 1024
+"""Of a request's first line, and of a header: an address may name 500 experiments."""
 
 _THEIRS: Final = (HttpProcessingError, ConnectionError, ProblemError)
 """What clients do to connections; a `ProblemError` comes so far only where a stream is ended by it."""

@@ -8,6 +8,7 @@ from typing import Final
 
 from aiohttp import web
 
+from livestream.studio.alerts.desk import Desk
 from livestream.studio.auth.base import Caller
 from livestream.studio.auth.keeper import Keeper
 from livestream.studio.broker import Broker
@@ -31,6 +32,7 @@ class Services:
     keeper: Keeper
     tree: GitTree
     counters: Counters
+    alerts: Desk
     clock_us: Callable[[], int]
 
 

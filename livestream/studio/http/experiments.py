@@ -14,15 +14,15 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta
 
-from livestream.studio.http import query as language
+from livestream.studio import query as language
 from livestream.studio.http.context import Services, caller_of, services_of
 from livestream.studio.http.listing import Moment, Search, one, page, seen
 from livestream.studio.http.problems import ProblemError, json_response
-from livestream.studio.http.query import QueryError
 from livestream.studio.http.routes import Route, id_of, query_of
 from livestream.studio.http.shown import seconds_or_none
 from livestream.studio.http.views import DeletedView, ExperimentPage, ExperimentView
 from livestream.studio.http.writing import written
+from livestream.studio.query import QueryError
 from livestream.studio.status import StatusKind
 from livestream.studio.store.base import Scope
 

@@ -19,10 +19,11 @@ from msgspec import Meta
 from livestream.studio.auth.base import Caller
 from livestream.studio.broker import News, Subscription, encoded, news_of
 from livestream.studio.http.context import Services, caller_of, services_of
+from livestream.studio.http.listing import visible
 from livestream.studio.http.problems import ProblemError, json_response
 from livestream.studio.http.routes import Route, query_of
 from livestream.studio.http.security import still_may
-from livestream.studio.store.base import Change, Reader, Scope
+from livestream.studio.store.base import Change, Reader
 
 HEARTBEAT_S: Final = 15.0
 """A comment in a silent stream: proxies close what says nothing for a minute."""
@@ -191,7 +192,7 @@ class Sight:
             return frozenset(experiments)
         unknown = tuple({one for one in experiments if one not in self._known})
         if unknown:
-            found = await self._services.readers.ask(lambda reader: self._shown(reader, unknown))
+            found = {0, *await self._services.readers.ask(lambda reader: visible(reader, unknown, self._project))}
             self._known |= {one: one in found for one in unknown}
         return {one for one in experiments if self._known[one]}
 
@@ -199,16 +200,6 @@ class Sight:
         """Look at some anew the next time: their folder may have become known."""
         for one in experiments:
             self._known.pop(one, None)
-
-    def _shown(self, reader: Reader, ids: tuple[int, ...]) -> set[int]:
-        project = next((one for one in reader.projects() if one.id == self._project), None)
-        if project is None:
-            return set()
-        found = {0}
-        for is_deleted in (False, True):
-            scope = Scope(repository=project.repository, subdir=project.subdir, deleted=is_deleted, ids=ids)
-            found |= {brief.id for brief in reader.briefs(scope)}
-        return found
 
 
 ROUTES: Final = (

@@ -12,13 +12,14 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from livestream.studio import query
 from livestream.studio.experiment import Facts
 from livestream.studio.git_tree.values import Commit
-from livestream.studio.http import query
+from livestream.studio.held import field_held
 from livestream.studio.http.problems import ProblemError
-from livestream.studio.http.query import Condition, FieldKey, Held, Key, LeafKey, Sort
 from livestream.studio.http.shown import commit_view, experiment_view, seconds
 from livestream.studio.http.views import ExperimentPage, ExperimentView
+from livestream.studio.query import Condition, FieldKey, Held, Key, LeafKey, Sort
 from livestream.studio.repositories import shows
 from livestream.studio.settings import StatusBounds
 from livestream.studio.status import LIVE, Status, StatusKind, delivery, derive
@@ -116,6 +117,19 @@ def is_seen(reader: Reader, experiment: int, allowed: int) -> bool:
     return True
 
 
+def visible(reader: Reader, experiments: Sequence[int], allowed: int | None) -> list[int]:
+    """Give those of some experiments that a caller may see, each once, in their order; deleted ones are among them."""
+    wanted = tuple(dict.fromkeys(experiments))
+    if allowed is None or not wanted:
+        return list(wanted)
+    for project in reader.projects():
+        if project.id == allowed:
+            scope = Scope(repository=project.repository, subdir=project.subdir, ids=wanted)
+            shown = {*reader.ids(scope), *reader.ids(msgspec.structs.replace(scope, deleted=True))}
+            return [one for one in wanted if one in shown]
+    return []
+
+
 # -- choosing
 
 
@@ -169,7 +183,7 @@ class _Briefs:
     def held(self, brief: Brief, key: Key, moment: Moment) -> Sequence[Held]:
         """What an experiment holds under a key."""
         if isinstance(key, FieldKey):
-            return _field(brief, key.field, moment)
+            return field_held(brief, key.field, moment.status)
         return [next((value for value in (brief.keys[at] for at in self._places[key]) if value is not None), None)]
 
     def first(self, brief: Brief, key: Key, moment: Moment) -> Held:
@@ -219,26 +233,6 @@ def _has_text(brief: Brief, text: str) -> bool:
     identity = brief.identity
     places = (identity.name, brief.facts.message or "", identity.baseline_sha, identity.repository, brief.subdir)
     return any(text in place.casefold() for place in places)
-
-
-def _field(brief: Brief, field: str, moment: Moment) -> Sequence[Held]:
-    if field == "status":
-        return [moment.status(brief.identity, brief.facts).kind]
-    if field == "client":
-        return brief.facts.clients
-    return [_FIELDS[field](brief)]
-
-
-_FIELDS: Final[Mapping[str, Callable[[Brief], Held]]] = {
-    "id": lambda brief: brief.id,
-    "name": lambda brief: brief.identity.name,
-    "step": lambda brief: brief.facts.step,
-    "created": lambda brief: seconds(brief.created_us),
-    "updated": lambda brief: seconds(brief.updated_us),
-    "repository": lambda brief: brief.identity.repository,
-    "baseline": lambda brief: brief.identity.baseline_sha,
-    "message": lambda brief: brief.facts.message,
-}
 
 
 # -- showing

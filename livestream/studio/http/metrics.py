@@ -83,6 +83,9 @@ def _told(services: Services, kinds: Mapping[str, int]) -> Iterator[str]:
             counters.viewers_reset,
         ),
         ("sign_ins_failed_total", "counter", "Sign-ins with a wrong code or token.", counters.sign_ins_failed),
+        ("alerts_sent_total", "counter", "Alerts that arrived where they were sent.", counters.alerts_sent),
+        ("alerts_failed_total", "counter", "Alerts that were given up.", counters.alerts_failed),
+        ("alerts_dropped_total", "counter", "Alerts dropped, for too many waited.", counters.alerts_dropped),
         ("resident_bytes", "gauge", "Memory of this process.", _resident_bytes()),
     )
     for name, kind, meaning, value in plain:

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from livestream._version import __version__
 from livestream.events import Json, JsonObject
-from livestream.studio.http import query as language
+from livestream.studio import query as language
 from livestream.studio.http.routes import Route
 from livestream.studio.http.security import GUARD
 

@@ -1,75 +1,24 @@
-"""Pages for browsers that need no script: sign in, sign out, the plain table of experiments, and static files."""
+"""Signing in and out by a browser; pages that need no script."""
 
 from __future__ import annotations
 
-import hashlib
 import time
-from pathlib import Path
 from typing import Final
 from urllib.parse import quote, urlsplit
 
-import msgspec
 from aiohttp import hdrs, web
 
-from livestream.studio.auth.base import Caller
-from livestream.studio.http import token_pages
-from livestream.studio.http.addresses import base_url, client_address, comes_from_elsewhere, root_of
-from livestream.studio.http.context import CALLER, caller_of, services_of
-from livestream.studio.http.forms import ago, form_of
-from livestream.studio.http.markup import Html, bounce, html, joined, notice, page
-from livestream.studio.http.problems import ProblemError
+from livestream.studio.http import assets, shell, token_pages
+from livestream.studio.http.addresses import client_address, comes_from_elsewhere, root_of
+from livestream.studio.http.context import CALLER, services_of
+from livestream.studio.http.forms import form_of
+from livestream.studio.http.markup import Html, bounce, html, notice, page
 from livestream.studio.http.routes import Route
 from livestream.studio.http.security import GUARD, see_other, too_many
 from livestream.studio.settings import StudioSettings
-from livestream.studio.status import derive
-from livestream.studio.store.base import Brief, Reader, Scope
 
-MAX_SHOWN: Final = 500
 _COOKIE_S: Final = 400 * 86_400
 """The longest that browsers keep one; the keeper ends a session that was not used for 30 days."""
-_STATIC: Final = Path(__file__).parent.parent / "static"
-_MEDIA_TYPES: Final = {
-    ".css": "text/css",
-    ".js": "text/javascript",
-    ".svg": "image/svg+xml",
-    ".woff2": "font/woff2",
-    ".txt": "text/plain",
-}
-
-
-class _File(msgspec.Struct, frozen=True):
-    content: bytes
-    media_type: str
-    etag: str
-
-
-def _static_files() -> dict[str, _File]:
-    """Read everything that the package serves as it is: what is not read here cannot be asked for."""
-    return {
-        path.relative_to(_STATIC).as_posix(): _File(
-            content, _MEDIA_TYPES[path.suffix], hashlib.sha256(content).hexdigest()
-        )
-        for path in sorted(_STATIC.rglob("*"))
-        if path.suffix in _MEDIA_TYPES
-        for content in [path.read_bytes()]
-    }
-
-
-_FILES: Final = _static_files()
-
-
-async def serve_static(request: web.Request) -> web.Response:
-    """Serve a file of the package."""
-    file = _FILES.get(request.match_info["name"])
-    if file is None:
-        raise ProblemError(404, "there is no such file")
-    headers = {hdrs.CACHE_CONTROL: "no-cache", hdrs.ETAG: f'"{file.etag}"'}
-    if any(tag.value in {file.etag, "*"} for tag in request.if_none_match or ()):
-        return web.Response(status=304, headers=headers)
-    return web.Response(body=file.content, content_type=file.media_type, charset="utf-8", headers=headers)
-
-
-# -- signing in and out
 
 
 async def show_sign_in(request: web.Request) -> web.Response:
@@ -160,80 +109,11 @@ def _sign_in_form(request: web.Request, onward: str, said: Html | str = "", stat
     return page(request, "Sign in", body, status=status, narrow=True)
 
 
-# -- experiments
-
-
-async def show_experiments(request: web.Request) -> web.Response:
-    """Show the newest experiments as a plain table."""
-    services, caller = services_of(request), caller_of(request)
-    briefs = await services.readers.ask(lambda reader: _briefs(reader, caller))
-    now_us, bounds = services.clock_us(), services.settings.bounds
-    rows = []
-    for brief in briefs[:MAX_SHOWN]:
-        identity = brief.identity
-        applying = services.ingest.applying(identity.repository, identity.baseline_sha, identity.name)
-        status = derive(brief.facts, now_us, bounds, applying=applying)
-        rows.append(_experiment(brief, status.kind, status.reason, now_us))
-    if not rows:
-        body = html(
-            '<h1>Experiments</h1><section class="card"><h2>Nothing has come yet</h2><p>On this machine, a training that'
-            ' calls <code>livestream.init()</code> streams here by itself. Elsewhere, a <a href="tokens">token</a> and'
-            " two variables do it, for DVC and DVCLive too:</p><pre>export DVC_STUDIO_URL={url}\nexport"
-            " DVC_STUDIO_TOKEN=…</pre></section>",
-            url=base_url(request),
-        )
-        return page(request, "Experiments", body)
-    more = f" The newest {MAX_SHOWN:,} of {len(briefs):,} are shown." if len(briefs) > MAX_SHOWN else ""
-    body = html(
-        '<h1>Experiments</h1><p class="lead">{count} in all.{more}</p><div class="scroll"><table><thead><tr><th>Name'
-        '</th><th>Status</th><th class="number">Step</th><th>Updated</th><th>Repository</th><th>Commit</th></tr>'
-        "</thead><tbody>{rows}</tbody></table></div>",
-        count=f"{len(briefs):,}",
-        more=more,
-        rows=joined(rows),
-    )
-    return page(request, "Experiments", body)
-
-
-def _briefs(reader: Reader, caller: Caller) -> list[Brief]:
-    if caller.project is None:
-        return reader.briefs(Scope())
-    projects = {project.id: project for project in reader.projects()}
-    project = projects.get(caller.project)
-    return reader.briefs(Scope(repository=project.repository, subdir=project.subdir)) if project else []
-
-
-def _experiment(brief: Brief, kind: str, reason: str, now_us: int) -> Html:
-    return html(
-        '<tr><td><strong>{name}</strong>{message}</td><td><span class="status {kind}">{words}</span>'
-        '<br><small>{reason}</small></td><td class="number">{step}</td><td class="whole">{updated}</td>'
-        "<td>{repository}</td>"
-        "<td><code>{sha}</code></td></tr>",
-        name=brief.identity.name,
-        message=html("<br><small>{text}</small>", text=brief.facts.message[:200]) if brief.facts.message else "",
-        kind=kind,
-        reason=reason[:200],
-        words=kind.replace("_", " "),
-        step="–" if brief.facts.step is None else f"{brief.facts.step:,}",  # noqa: RUF001 - for people
-        updated=ago(now_us, brief.updated_us),
-        repository=brief.identity.repository,
-        sha=brief.identity.baseline_sha[:7],
-    )
-
-
 ROUTES: Final = (
-    Route(method="GET", path="/", handler=show_experiments, summary="Show experiments.", scope="read", listed=False),
     Route(method="GET", path="/sign-in", handler=show_sign_in, summary="Sign in.", scope=None, listed=False),
     Route(method="POST", path="/sign-in", handler=sign_in, summary="Sign in.", scope=None, listed=False),
     Route(method="POST", path="/sign-out", handler=sign_out, summary="Sign out.", scope=None, listed=False),
-    Route(
-        method="GET",
-        path="/static/{name}",
-        handler=serve_static,
-        summary="Serve a file of the package.",
-        scope=None,
-        listed=False,
-        texts=("name",),
-    ),
+    *assets.ROUTES,
+    *shell.ROUTES,
     *token_pages.ROUTES,
 )

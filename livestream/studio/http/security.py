@@ -28,6 +28,7 @@ from livestream.studio.auth.base import Caller, Scope
 from livestream.studio.auth.buckets import Buckets
 from livestream.studio.auth.errors import AuthError
 from livestream.studio.http.addresses import host_of, is_from_own_page, is_loopback, root_of
+from livestream.studio.http.compressing import compress
 from livestream.studio.http.context import CALLER, SERVICES, services_of
 from livestream.studio.http.markup import problem_page
 from livestream.studio.http.problems import ProblemError, problem_response
@@ -103,7 +104,7 @@ def bind(app: web.Application, routes: Iterable[Route]) -> None:
             app.router.add_route(route.method, path, route.handler)
         known[route.path, route.method] = route
     app[GUARD] = _guard(known, app[SERVICES].settings.limits)
-    app.middlewares.extend((_answer, _from_here, _authenticate))
+    app.middlewares.extend((_answer, compress, _from_here, _authenticate))
     app.on_response_prepare.append(_add_headers)
 
 

@@ -12,16 +12,29 @@ from livestream.studio.http.views import (
     CommitView,
     DeliveryView,
     ExperimentView,
+    FileView,
     GapView,
     ImageView,
     LogView,
+    NamedChartView,
     Number,
     PlotView,
     SeriesView,
+    SharedSeriesView,
     StatusView,
 )
 from livestream.studio.status import DeliveryTruth, Status
-from livestream.studio.store.base import Chart, ExperimentRow, Image, LogLine, Series, SnapshotInfo
+from livestream.studio.store.base import (
+    Chart,
+    ExperimentRow,
+    Image,
+    LogLine,
+    NamedChart,
+    PlotFile,
+    Series,
+    SharedName,
+    SnapshotInfo,
+)
 from livestream.studio.update import Value
 
 _UNITS: Final = 1_000_000
@@ -151,6 +164,41 @@ def chart_view(series: int, chart: Chart) -> ChartView:
         maximum=chart.maximum,
         count=chart.count,
         total=chart.total,
+    )
+
+
+def named_chart_view(found: NamedChart) -> NamedChartView:
+    """Show a chart that was found by name."""
+    view = chart_view(found.series, found.chart)
+    return NamedChartView(
+        experiment=found.experiment,
+        name=found.name,
+        path=found.path,
+        column=found.column,
+        **{field: getattr(view, field) for field in view.__struct_fields__},
+    )
+
+
+def shared_series_view(shared: SharedName) -> SharedSeriesView:
+    """Show a name of series."""
+    return SharedSeriesView(
+        name=shared.name,
+        experiments=shared.experiments,
+        count=len(shared.experiments),
+        last_step=shared.last_step,
+    )
+
+
+def file_view(file: PlotFile) -> FileView:
+    """Show what images there are, or a plot."""
+    return FileView(
+        experiment=file.experiment,
+        path=file.path,
+        kind=file.kind,
+        count=file.count,
+        first_step=file.first_step,
+        last_step=file.last_step,
+        template=file.template,
     )
 
 

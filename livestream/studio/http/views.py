@@ -198,6 +198,67 @@ class ChartView(msgspec.Struct, frozen=True, kw_only=True):
     total: int
 
 
+class NamedChartView(ChartView, frozen=True, kw_only=True):
+    """A chart with the experiment and the name by which it was asked for."""
+
+    experiment: int
+    name: str
+    path: str
+    column: str
+
+
+class ChartList(msgspec.Struct, frozen=True, kw_only=True):
+    """Charts by experiment, then by name, in the order in which they were asked for; what is not there is left out."""
+
+    charts: list[NamedChartView]
+
+
+class SharedSeriesView(msgspec.Struct, frozen=True, kw_only=True):
+    """A name of series.
+
+    Attributes:
+        experiments: Ids of those that have it.
+        count: How many they are.
+        last_step: The highest of theirs.
+    """
+
+    name: str
+    experiments: list[int]
+    count: int
+    last_step: int | None
+
+
+class SharedSeriesList(msgspec.Struct, frozen=True, kw_only=True):
+    """All names of series of several experiments, sorted."""
+
+    series: list[SharedSeriesView]
+
+
+class FileView(msgspec.Struct, frozen=True, kw_only=True):
+    """Images under one path, or a plot kept whole.
+
+    Attributes:
+        path: Of numbered images, such as ``plots/images/sample/12.png``, their folder.
+        count: Of images.
+        first_step: Of numbered images, the number.
+        template: Of a plot, if it says one.
+    """
+
+    experiment: int
+    path: str
+    kind: Literal["image", "plot"]
+    count: int
+    first_step: int
+    last_step: int
+    template: str | None
+
+
+class FileList(msgspec.Struct, frozen=True, kw_only=True):
+    """Images and plots kept whole of several experiments, by experiment, then path."""
+
+    files: list[FileView]
+
+
 class ImageView(msgspec.Struct, frozen=True, kw_only=True):
     """An image; its bytes are at ``/api/images/{id}``."""
 

@@ -189,6 +189,25 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True):
     total: int = 0
 
 
+class NamedChart(msgspec.Struct, frozen=True, kw_only=True):
+    """The chart of a series that was found by its name."""
+
+    series: int
+    experiment: int
+    name: str
+    path: str
+    column: str
+    chart: Chart
+
+
+class SharedName(msgspec.Struct, frozen=True, kw_only=True):
+    """A name of series in several experiments; ``last_step`` is the highest of theirs."""
+
+    name: str
+    experiments: list[int]
+    last_step: int | None
+
+
 class Row(msgspec.Struct, frozen=True):
     """One stored point, older rows of a step included."""
 
@@ -219,6 +238,25 @@ class SnapshotInfo(msgspec.Struct, frozen=True, kw_only=True):
     size: int
     props: JsonObject
     received_us: int
+
+
+class PlotFile(msgspec.Struct, frozen=True, kw_only=True):
+    """Images of one folder or path of an experiment, or a plot kept whole, in brief.
+
+    Attributes:
+        path: Images that are numbered, as DVCLive keeps every step of one, stand under their folder:
+            ``plots/images/sample`` for ``plots/images/sample/12.png``. Others stand under their own path.
+        first_step: Of images by folder: their numbers.
+        template: Of a plot: the name of its template, where it says one.
+    """
+
+    experiment: int
+    path: str
+    kind: Literal["image", "plot"]
+    count: int
+    first_step: int
+    last_step: int
+    template: str | None = None
 
 
 class LogLine(msgspec.Struct, frozen=True):
@@ -267,6 +305,23 @@ class Reader(Protocol):
 
     def chart(self, series: int, *, points: int, first_step: int | None = None, last_step: int | None = None) -> Chart:
         """At most ``points`` buckets of the newest rows from ``first_step`` to ``last_step``, both included."""
+
+    def charts(
+        self,
+        experiments: Sequence[int],
+        names: Sequence[str],
+        *,
+        points: int,
+        first_step: int | None = None,
+        last_step: int | None = None,
+    ) -> list[NamedChart]:
+        """The charts of every series of some experiments with one of some names, in the order of both."""
+
+    def shared_names(self, experiments: Sequence[int]) -> list[SharedName]:
+        """All names of series of some experiments, sorted."""
+
+    def plot_files(self, experiments: Sequence[int]) -> list[PlotFile]:
+        """What images and plots kept whole some experiments have, by experiment, then path."""
 
     def stored_rows(self, series: int, after: Row | None = None) -> Iterator[Row]:
         """Every stored row after ``after``, in order of step, then of arrival; reads in batches, each of one state."""

@@ -119,7 +119,12 @@ class Bucket(NamedTuple):
 
 
 def read_chart(
-    connection: sqlite3.Connection, series: int, points: int, first_step: int | None, last_step: int | None
+    connection: sqlite3.Connection,
+    series: int,
+    points: int,
+    first_step: int | None,
+    last_step: int | None,
+    max_cost: int | None = None,
 ) -> Chart:
     """Read a chart; the caller holds a read transaction open, so that all of it is one state.
 
@@ -129,6 +134,7 @@ def read_chart(
         points: The most buckets wanted; fewer than 2 count as 2.
         first_step: Included; None: from the start, as ``last_step`` is to the end.
         last_step: Included.
+        max_cost: `MAX_COST`, unless many charts are read at once.
     """
     points = max(points, 2)
     first = FIRST_STEP if first_step is None else min(max(first_step, FIRST_STEP), LAST_STEP)
@@ -137,7 +143,9 @@ def read_chart(
     total = read_measure(connection, series, cut(first, last, covered)).count
     if total <= points:
         return _raw(connection, series, first, last, total)
-    exponent = _exponent(connection, series, (first, last), covered, total, points)
+    exponent = _exponent(
+        connection, series, (first, last), covered, total, points, MAX_COST if max_cost is None else max_cost
+    )
     buckets: list[tuple[Any, ...]] = []
     pieces = cut(first, last, _up_to(covered, exponent))
     for piece in pieces:
@@ -210,6 +218,7 @@ def _exponent(
     covered: Sequence[Covered],
     total: int,
     points: int,
+    max_cost: int,
 ) -> int:
     """Choose the width of the buckets: the smallest that gives few enough and reads few enough."""
     first_step, last_step = read_ends(connection, series, *bounds)
@@ -233,7 +242,7 @@ def _exponent(
         if source not in rows_by_level:
             rows_by_level[source] = _count_buckets(connection, series, cut(*bounds, _up_to(covered, exponent)))
         grouped = 0 if source == exponent else total >> exponent
-        if rows_by_level[source] + GROUP_COST * grouped <= MAX_COST:
+        if rows_by_level[source] + GROUP_COST * grouped <= max_cost:
             break
         exponent += 1
     return exponent

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
 from livestream.events import JsonObject
-from livestream.studio.store.base import Change, Image, LogLine, Project, Row, SnapshotInfo
+from livestream.studio.store.base import Change, Image, LogLine, PlotFile, Project, Row, SnapshotInfo
 
 _FROM_THE_START: Final = "SELECT step, value, timestamp, received_us FROM point WHERE series = :series"
 
@@ -34,6 +35,38 @@ _SNAPSHOT: Final = """
     SELECT path, step, length(content), props, received_us, content FROM plot
     WHERE experiment = :experiment AND path = :path AND content IS NOT NULL"""
 
+# A path is cut step by step: without its suffix, then without the digits before that; what is left of "a/b/12.png" is
+# "a/b/". Only where something was cut each time, and a folder is left, are images numbered.
+_PLOT_FILES: Final = """
+    SELECT coalesce(CAST('[' || group_concat(line) || ']' AS BLOB), '[]') FROM (
+        SELECT json_object('experiment', experiment, 'path', folder, 'kind', 'image', 'count', sum(count),
+            'first_step', min(first), 'last_step', max(last)) AS line
+        FROM (
+            SELECT experiment, count,
+                CASE WHEN is_numbered THEN rtrim(folder, '/') ELSE path END AS folder,
+                CASE WHEN is_numbered THEN CAST(substr(bare, length(folder) + 1) AS INTEGER) ELSE first END AS first,
+                CASE WHEN is_numbered THEN CAST(substr(bare, length(folder) + 1) AS INTEGER) ELSE last END AS last
+            FROM (
+                SELECT *, rtrim(bare, :digits) AS folder,
+                    rtrim(bare, :digits) LIKE '_%/' AND bare NOT LIKE '%/' AND bare != path AS is_numbered
+                FROM (
+                    SELECT i.experiment, i.path, count(*) AS count, min(i.step) AS first, max(i.step) AS last,
+                        CASE WHEN rtrim(i.path, :letters) LIKE '%.' THEN rtrim(rtrim(i.path, :letters), '.')
+                            ELSE i.path END AS bare
+                    FROM json_each(:experiments) AS asked CROSS JOIN image AS i ON i.experiment = asked.value
+                    GROUP BY i.experiment, i.path
+                )
+            )
+        )
+        GROUP BY experiment, folder
+        UNION ALL
+        SELECT json_object('experiment', p.experiment, 'path', p.path, 'kind', 'plot', 'count', 1,
+            'first_step', p.step, 'last_step', p.step,
+            'template', CASE json_type(CAST(p.props AS TEXT), '$.template')
+                WHEN 'text' THEN json_extract(CAST(p.props AS TEXT), '$.template') END)
+        FROM json_each(:experiments) AS asked CROSS JOIN plot AS p ON p.experiment = asked.value
+        WHERE p.content IS NOT NULL)"""
+
 _LOG: Final = "SELECT time_us, kind, detail FROM event WHERE experiment = ? ORDER BY id DESC LIMIT ?"
 
 _PROJECTS: Final = """
@@ -49,7 +82,10 @@ _CHANGES: Final = """
 _REACH: Final = """
     SELECT (SELECT min(seq) FROM change), (SELECT seq FROM sqlite_sequence WHERE name = 'change')"""
 
+_LETTERS: Final = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_DIGITS: Final = "0123456789"
 _IMAGES_DECODER: Final = msgspec.json.Decoder(list[Image])
+_PLOT_FILES_DECODER: Final = msgspec.json.Decoder(list[PlotFile])
 _CHANGES_DECODER: Final = msgspec.json.Decoder(list[Change])
 _OBJECT_DECODER: Final = msgspec.json.Decoder(JsonObject)
 
@@ -97,6 +133,13 @@ def read_snapshot(connection: sqlite3.Connection, experiment: int, path: str) ->
     for *info, content in connection.execute(_SNAPSHOT, {"experiment": experiment, "path": path}).fetchall():
         return _info(*info), content
     return None
+
+
+def read_plot_files(connection: sqlite3.Connection, experiments: Sequence[int]) -> list[PlotFile]:
+    """Read which images and plots kept whole some experiments have, by experiment, path and kind."""
+    asked = {"experiments": msgspec.json.encode(experiments).decode(), "letters": _LETTERS, "digits": _DIGITS}
+    found = _PLOT_FILES_DECODER.decode(connection.execute(_PLOT_FILES, asked).fetchall()[0][0])
+    return sorted(found, key=lambda one: (one.experiment, one.path, one.kind))
 
 
 def read_log(connection: sqlite3.Connection, experiment: int, limit: int) -> list[LogLine]:

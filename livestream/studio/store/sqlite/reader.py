@@ -21,15 +21,19 @@ from livestream.studio.store.base import (
     Image,
     KeyPath,
     LogLine,
+    NamedChart,
+    PlotFile,
     Project,
     Row,
     Scope,
     Series,
+    SharedName,
     SnapshotInfo,
 )
 from livestream.studio.store.sqlite import lists, tables
 from livestream.studio.store.sqlite.charts import read_chart
 from livestream.studio.store.sqlite.database import NAME, connect_reader, translate
+from livestream.studio.store.sqlite.named import read_charts, read_shared_names
 from livestream.studio.store.sqlite.pieces import FIRST_STEP, LAST_STEP
 from livestream.studio.store.sqlite.summaries import read_one_series, read_series
 
@@ -85,6 +89,30 @@ class SqliteReader:
         """
         with self._state() as connection:
             return read_chart(connection, _bounded(series), points, first_step, last_step)
+
+    def charts(
+        self,
+        experiments: Sequence[int],
+        names: Sequence[str],
+        *,
+        points: int,
+        first_step: int | None = None,
+        last_step: int | None = None,
+    ) -> list[NamedChart]:
+        """Read charts, each as `chart`, of every series of some experiments with one of some names."""
+        with self._state() as connection:
+            asked = [_bounded(one) for one in experiments]
+            return read_charts(connection, asked, names, points, (first_step, last_step))
+
+    def shared_names(self, experiments: Sequence[int]) -> list[SharedName]:
+        """Read all names of series of some experiments, sorted."""
+        with self._state() as connection:
+            return read_shared_names(connection, [_bounded(one) for one in experiments])
+
+    def plot_files(self, experiments: Sequence[int]) -> list[PlotFile]:
+        """Read which images and plots kept whole some experiments have, by experiment, then path."""
+        with self._state() as connection:
+            return lists.read_plot_files(connection, [_bounded(one) for one in experiments])
 
     def stored_rows(self, series: int, after: Row | None = None) -> Iterator[Row]:
         """Read every stored row after ``after``, in order of step, then of arrival, in batches each of one state."""

@@ -9,16 +9,16 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterator, Sequence
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
 from livestream.events import Json
+from livestream.studio.query import Held, leaf
 from livestream.studio.repositories import shows
 from livestream.studio.store.base import Brief, ExperimentHead, ExperimentRow, KeyPath, Scope
 
 T = TypeVar("T")
-Leaf: TypeAlias = int | float | str | None
 
 BATCH: Final = 256
 """Experiments put into one text: long enough to be worth it, short enough to stay in memory some at a time."""
@@ -148,14 +148,14 @@ def _arrays(keys: Sequence[KeyPath], paths: dict[str, str]) -> Iterator[str]:
             yield f"json_extract(CAST(e.{group} AS TEXT), '{_NOTHING}', {', '.join(names)})"
 
 
-def _values(found: _Found, keys: Sequence[KeyPath], plain: Sequence[KeyPath]) -> tuple[Leaf, ...]:
+def _values(found: _Found, keys: Sequence[KeyPath], plain: Sequence[KeyPath]) -> tuple[Held, ...]:
     """Put what was found by SQLite, and what was not looked up there, in the order of ``keys``."""
     if not keys:
         return ()
     by_group = sorted(plain, key=lambda key: key.group)
     extracted = [value for array in found.values for value in array[1:]]
     known = dict(zip(by_group, extracted, strict=True))
-    return tuple(_leaf(known[key] if key in known else _look_up(found, key)) for key in keys)
+    return tuple(leaf(known[key] if key in known else _look_up(found, key)) for key in keys)
 
 
 def _look_up(found: _Found, key: KeyPath) -> Json:
@@ -165,15 +165,3 @@ def _look_up(found: _Found, key: KeyPath) -> Json:
             return None
         value = value[name]
     return value
-
-
-def _leaf(value: Json) -> Leaf:
-    """Give a value that can be compared: none of a dictionary, the JSON of a list."""
-    if isinstance(value, bool):
-        return int(value)
-    if isinstance(value, dict):
-        return None
-    if isinstance(value, list):
-        return msgspec.json.encode(value).decode()
-    leaf: Leaf = value
-    return leaf

@@ -40,6 +40,8 @@ from typing import Final, Literal, TypeAlias, TypeVar
 
 import msgspec
 
+from livestream.events import Json
+
 Operator: TypeAlias = Literal["=", "!=", "<", "<=", ">", ">=", "~"]
 Held: TypeAlias = int | float | str | None
 """What an experiment holds under a key; None: nothing."""
@@ -143,10 +145,23 @@ def parse_sort(text: str) -> Sort:
     """
     start = _skip(text, 0)
     falling = text.startswith("-", start)
-    key, at = _read_key(text, _skip(text, start + falling))
+    return Sort(_read_whole_key(text, start + falling), falling)
+
+
+def parse_key(text: str) -> Key:
+    """Read a key alone.
+
+    Raises:
+        QueryError: It is none.
+    """
+    return _read_whole_key(text, 0)
+
+
+def _read_whole_key(text: str, at: int) -> Key:
+    key, at = _read_key(text, _skip(text, at))
     if (end := _skip(text, at)) != len(text):
         raise QueryError(f"{_near(text, end)} expected nothing after the key")
-    return Sort(key, falling)
+    return key
 
 
 def _read_key(text: str, at: int) -> tuple[Key, int]:
@@ -240,7 +255,7 @@ def plain_number(text: str) -> int | float | None:
 def _time(text: str) -> int | float | None:
     number = plain_number(text)
     if number is not None:
-        return None if math.isnan(number) else number
+        return None if _is_nan(number) else number
     try:
         moment = datetime.fromisoformat(text)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
@@ -249,6 +264,18 @@ def _time(text: str) -> int | float | None:
 
 
 # -- judging
+
+
+def leaf(value: Json) -> Held:
+    """Give what a value of metrics or params counts as: nothing for a dictionary, the JSON of a list."""
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, dict):
+        return None
+    if isinstance(value, list):
+        return msgspec.json.encode(value).decode()
+    held: Held = value
+    return held
 
 
 def holds(condition: Condition, held: Iterable[Held]) -> bool:
