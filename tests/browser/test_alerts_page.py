@@ -37,7 +37,7 @@ async def test_an_alert_is_made_tried_switched_off_and_deleted(tab: Tab) -> None
         assert "secret-path" not in await page.content()
 
         await page.get_by_role("button", name="Send test").click()
-        await page.get_by_text("Sent; it answered 200").wait_for()
+        await page.get_by_text("Sent; it answered 200").first.wait_for()  # in the list, and in the corner
         await client.post(body("start", HOSTILE))
         await client.post(body("done", HOSTILE, errors=[{"cls": "E", "text": "broke"}]))
         await eventually(lambda: len(came) == 2)

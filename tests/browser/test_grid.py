@@ -289,7 +289,7 @@ async def test_header_menu_pins_hides_sets_a_goal_and_filters(grid: Grid) -> Non
     await grid.page.focus(".data-grid")
     await grid.get("stage.cursor.value = { line: null, column: 'step', level: 2 }")
     await grid.press("Alt+ArrowDown")
-    assert await menu.is_visible()
+    await menu.wait_for()
     await grid.press("Escape")
     assert await grid.get("document.activeElement === grid")
 
