@@ -208,7 +208,7 @@ async def test_a_bomb_costs_next_to_nothing(studio: OpenStudio) -> None:
         for encoding, content in packed.items():
             start = loop.time()
             lines = (key(studio), kind_of(route), f"Content-Encoding: {encoding}")
-            answer = await raw(studio.url, request("POST", filled(route, PLACES), *lines, body=content))
+            answer = await raw(studio.url, request(route.method, filled(route, PLACES), *lines, body=content))
             assert status_of(answer) in {400, 413, 415}, (route.path, encoding, answer)
             assert loop.time() - start < 5
 
@@ -220,7 +220,7 @@ async def test_a_body_without_end_is_ended(tmp_path: Path, framing: str) -> None
         chunk = b"10000\r\n" + piece + b"\r\n" if "chunked" in framing else piece
 
         async def pour(route: Route) -> tuple[Route, bytes]:
-            head = request("POST", filled(route, PLACES), key(studio), kind_of(route), framing)
+            head = request(route.method, filled(route, PLACES), key(studio), kind_of(route), framing)
             return route, await raw(studio.url, head, *[chunk] * (6 * MIB // len(piece)))
 
         for route, answer in await asyncio.gather(*map(pour, WITH_BODIES)):
@@ -236,7 +236,7 @@ async def test_a_body_that_comes_slowly_is_given_up_on_every_route(
     async with open_studio(tmp_path / "data", limits=StudioLimits(body_timeout_s=0.3)) as studio:
 
         async def trickle(route: Route) -> tuple[Route, bytes]:
-            head = request("POST", filled(route, PLACES), key(studio), kind_of(route), framing)
+            head = request(route.method, filled(route, PLACES), key(studio), kind_of(route), framing)
             drop = b"1\r\n{\r\n" if "chunked" in framing else b"{"
             return route, await raw(studio.url, head, *[drop] * 20, pause_s=0.05)
 
@@ -254,9 +254,9 @@ async def test_a_body_that_is_cut_or_badly_framed_is_no_error_of_ours(
     for route in WITH_BODIES:
         lines = (key(studio), kind_of(route), "Transfer-Encoding: chunked")
         for content in (b"zz\r\n{}\r\n", b"2\r\n{}xx0\r\n\r\n", b"ffffffffffffffffff\r\n"):
-            answer = await raw(studio.url, request("POST", filled(route, PLACES), *lines, body=content), wait_s=1)
+            answer = await raw(studio.url, request(route.method, filled(route, PLACES), *lines, body=content), wait_s=1)
             assert status_of(answer) in {0, 400}, (route.path, content, answer)
-        cut = request("POST", filled(route, PLACES), key(studio), kind_of(route), "Content-Length: 50", body=b"{")
+        cut = request(route.method, filled(route, PLACES), key(studio), kind_of(route), "Content-Length: 50", body=b"{")
         await raw(studio.url, cut, wait_s=0.05)
     assert (await studio.client.get("/healthz"))["status"] == "ok"
     assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
@@ -366,6 +366,8 @@ async def test_a_body_of_any_depth_is_the_senders_error(
     for route in WITH_BODIES:
         if route.body is None and not route.path.startswith("/api"):
             continue  # a form
-        answer = await raw(studio.url, request("POST", filled(route, PLACES), key(studio), kind_of(route), body=deep))
+        answer = await raw(
+            studio.url, request(route.method, filled(route, PLACES), key(studio), kind_of(route), body=deep)
+        )
         assert 400 <= status_of(answer) < 500, (route.path, answer)
     assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []

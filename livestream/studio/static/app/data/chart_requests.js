@@ -3,12 +3,13 @@
 const MAX_CHARTS = 500;
 const MAX_RUNS = 100;
 const MAX_LETTERS = 5_000;
+const MAX_NAME = 1_000;
 const MAX_NAME_LETTERS = 4_000;
 const NEAR_STEPS = 200;
 
-/** Whether a name fits into an address. */
+/** Whether a name is one that the API takes, and fits into an address. */
 export function isAskable(name) {
-  return lettersOf(name) <= MAX_NAME_LETTERS;
+  return name.length <= MAX_NAME && lettersOf(name) <= MAX_NAME_LETTERS;
 }
 
 function lettersOf(name) {
