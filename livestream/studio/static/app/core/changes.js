@@ -14,6 +14,16 @@ export function rowOf(experiment) {
   return row;
 }
 
+/**
+ * @param {object} row
+ * @param {[string, *][]} entries Keys and values.
+ * @returns {object} The row with these cells; the same one where it has them.
+ */
+export function withCells(row, entries) {
+  if (entries.every(([key, value]) => row.cells.get(key) === value)) return row;
+  return { ...row, cells: new Map([...row.cells, ...entries]) };
+}
+
 /** Whether a change holds what it changed: one that was read back from the log does not. */
 export function tellsAll(change) {
   return change.kind === "data" && Boolean(change.metrics || change.params || change.step !== undefined || change.plots);

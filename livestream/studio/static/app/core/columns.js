@@ -94,7 +94,7 @@ const FACT_WIDTHS = {
   client: 96,
 };
 const NARROW_FACT_WIDTHS = { name: 232, status: 132, step: 60, updated: 84, delivery: 132 };
-const WIDTHS = { metrics: 120, params: 104, files: 160, machine: 128, facts: 120 };
+const WIDTHS = { metrics: 120, params: 104, files: 112, machine: 128, facts: 120 };
 const WIDEST_LABEL = 168;
 const LETTER_PX = 7.2;
 const LABEL_EXTRA_PX = 40;
@@ -211,7 +211,12 @@ function columnOf(key, { group, file, names }, files) {
   const groups = isSplit ? [{ key: group, label: title, hint: "" }, { key: top.key, label: file, hint: "" }] : [top];
   above.forEach((name, at) => groups.push({ key: keyOf(group, file, above.slice(0, at + 1)), label: name, hint: "" }));
   const path = above.length ? [top, { key: groups.at(-1).key, label: above.join("."), hint: "" }] : [top];
-  return { key, kind: group, label: names.at(-1) ?? file ?? group, groups, path };
+  return { key, kind: group, label: names.at(-1) ?? nameOf(file ?? group), groups, path };
+}
+
+/** The last part of a file's path; the whole of it is in the head's title. */
+function nameOf(path) {
+  return path.slice(path.lastIndexOf("/") + 1) || path;
 }
 
 function moved(columns, order) {

@@ -7,11 +7,12 @@
 // Reading takes several requests. What changes meanwhile is asked for once more at the end, and an answer that was asked
 // for before a reading began is dropped: it may be of another scope, and the reading will have it.
 
-import { differences, rowOf, tellsAll, withChange } from "../core/changes.js";
+import { differences, tellsAll, withCells, withChange } from "../core/changes.js";
 import { batch, computed, effect, signal, untracked } from "../lib.js";
 import { get, isPassing, send } from "./api.js";
 import { follow, onChange, onReset } from "./feed.js";
 import { route } from "./route.js";
+import { rowWithFiles, watchFiles } from "./row_files.js";
 import { view } from "./view.js";
 
 const FIRST_PAGE = 100;
@@ -78,6 +79,7 @@ export function start() {
   });
   onChange(gather);
   onReset(reload);
+  watchFiles(rows, putCells);
   setInterval(refresh, REFRESH_MS);
 }
 
@@ -96,7 +98,7 @@ export async function reload() {
     const found = [];
     for (let total = 1; found.length < Math.min(total, MAX_LOADED); ) {
       const page = await get("api/experiments", { ...query, offset: found.length }, { signal: mine.signal });
-      found.push(...page.experiments.map(rowOf));
+      found.push(...page.experiments.map(rowWithFiles));
       total = page.experiments.length ? page.total : found.length;
       serverAhead = page.now - Date.now() / 1000;
       query.limit = PAGE;
@@ -222,7 +224,7 @@ async function ask(ids) {
     try {
       const page = await get("api/experiments", { ...scopeQuery(), id: some, limit: some.length }, options);
       serverAhead = page.now - Date.now() / 1000;
-      merge(some, page.experiments.map(rowOf));
+      merge(some, page.experiments.map(rowWithFiles));
     } catch (error) {
       if (error.name === "AbortError") return;
       if (isPassing(error)) askSoon(some, RETRY_MS); // else the scope is no more, and only another view helps
@@ -260,6 +262,15 @@ function put(next, marks) {
     addKeys(next.values());
     mark(marks);
   });
+}
+
+function putCells(cells) {
+  const next = new Map();
+  for (const [id, entries] of cells) {
+    const row = rowsById.value.get(id);
+    if (row && withCells(row, entries) !== row) next.set(id, withCells(row, entries));
+  }
+  if (next.size) put(next, new Map());
 }
 
 // -- what flashes
