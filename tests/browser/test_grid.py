@@ -288,6 +288,7 @@ async def test_header_menu_pins_hides_sets_a_goal_and_filters(grid: Grid) -> Non
     assert acc() not in await grid.heads()
     await grid.page.focus(".data-grid")
     await grid.get("stage.cursor.value = { line: null, column: 'step', level: 2 }")
+    await grid.settle()  # it comes into sight, and is drawn
     await grid.press("Alt+ArrowDown")
     await menu.wait_for()
     await grid.press("Escape")

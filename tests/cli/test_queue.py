@@ -249,7 +249,7 @@ def test_a_retried_letter_is_delivered(cli: Cli, studio: FakeStudio, refusing: R
     ran = cli("queue", "retry", "--all", "--json")
     assert ran.json == {"retried": 1}
     if with_daemon:
-        studio.ledger.wait_for(lambda ledger: len(ledger.experiment("one").values("loss")) == 6)
+        studio.ledger.wait_for(lambda ledger: len(ledger.experiment("one").values("loss")) == 6, timeout_s=60)
     assert cli("sync").code == exits.OK
     assert sorted(step for step, _ in studio.ledger.experiment("one").values("loss")) == list(range(6))
     assert letters(cli) == []
