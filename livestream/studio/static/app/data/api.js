@@ -49,12 +49,20 @@ async function ask(url, options) {
     if (error.name === "AbortError") throw error;
     throw new ApiError(0, "the Studio does not answer");
   }
-  if (answer.status === 401) {
-    location.assign(address("sign-in", { next: nextOf(location) }));
-  }
+  if (answer.status === 401) askToSignIn();
   const content = await answer.json().catch(() => ({}));
   if (!answer.ok) throw new ApiError(answer.status, content.detail ?? answer.statusText);
   return content;
+}
+
+// A page asks for several things at once, and all of them get 401: a second change of address would break off the first.
+let isLeaving = false;
+addEventListener("pageshow", () => (isLeaving = false));
+
+function askToSignIn() {
+  if (isLeaving) return;
+  isLeaving = true;
+  location.assign(address("sign-in", { next: nextOf(location) }));
 }
 
 /** This page's own address below the root, for coming back after the sign-in. */
