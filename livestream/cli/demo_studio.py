@@ -14,10 +14,11 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from livestream.cli.exits import CommandError
+from livestream.cli.studios import sign_in_page
 from livestream.demo.leash import Leashed
 from livestream.demo.record import Picture, Point
 from livestream.events import Json, JsonObject
-from livestream.files import private_folder, write_whole
+from livestream.files import private_folder
 from livestream.studio.auth.keeper import Keeper, sign_in_link
 from livestream.studio.clock import now_us
 
@@ -146,10 +147,8 @@ class DemoStudio:
             return sign_in_link(self.url, keeper.new_sign_in_code())
 
     def new_link_page(self) -> Path:
-        """Make a file that leads on to such a link: a browser's arguments are there for everybody to read."""
-        page = self._data / "sign-in.html"
-        write_whole(page, f'<!doctype html><meta http-equiv="refresh" content="0; url={self.new_link()}">'.encode())
-        return page
+        """Make a file that leads on to such a link."""
+        return sign_in_page(self._data, self.new_link())
 
     def start(self, environ: Mapping[str, str]) -> None:
         """Start it and wait until it answers.

@@ -6,7 +6,6 @@ import asyncio
 import os
 import webbrowser
 from contextlib import closing
-from html import escape
 from pathlib import Path
 
 import click
@@ -14,8 +13,7 @@ import click
 from livestream.cli.exits import BUSY, TROUBLE, CommandError
 from livestream.cli.logs import log_to_stderr, secrets_of
 from livestream.cli.output import counted, human_bytes, tell
-from livestream.cli.studios import data_folder, data_option
-from livestream.files import write_whole
+from livestream.cli.studios import data_folder, data_option, sign_in_page
 from livestream.studio.auth.keeper import Keeper, sign_in_link
 from livestream.studio.backup import back_up
 from livestream.studio.clock import now_us
@@ -115,7 +113,7 @@ def studio(  # noqa: PLR0913 - one parameter an option
         link = running.new_sign_in_link()
         _greet(running, link)
         if do_open:
-            webbrowser.open(_page_to(link, settings.data).as_uri())
+            webbrowser.open(sign_in_page(settings.data, link).as_uri())
 
     try:
         asyncio.run(serve(settings, os.environ, ready, announce=not no_announce))
@@ -147,13 +145,6 @@ def link(outer: Path | None, data: Path | None) -> None:
         raise CommandError(f"no Studio serves {folder}: start one by `livestream studio`", TROUBLE)
     with closing(Keeper(folder, now_us)) as keeper:
         click.echo(sign_in_link(state.page_url, keeper.new_sign_in_code()))
-
-
-def _page_to(link: str, data: Path) -> Path:
-    """Leave a page that leads on to a link: a browser's arguments are there for everybody on the machine to read."""
-    page = data / "sign-in.html"
-    write_whole(page, f'<!doctype html><meta http-equiv="refresh" content="0; url={escape(link)}">'.encode())
-    return page
 
 
 def _greet(running: Studio, link: str) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from html import escape
 from pathlib import Path
 from typing import Final
 
 import click
 
 from livestream import config
+from livestream.files import write_whole
 
 data_option: Final = click.option(
     "--data",
@@ -17,6 +19,13 @@ data_option: Final = click.option(
     help="Folder that holds everything; else LIVESTREAM_STUDIO_DATA, else livestream/studio in your data folder.",
 )
 """Gives a command ``--data``; its parameter is ``data``, a folder or ``None``."""
+
+
+def sign_in_page(data: Path, link: str) -> Path:
+    """Leave a page that leads on to a link: a browser's arguments are there for everybody on the machine to read."""
+    page = data / "sign-in.html"
+    write_whole(page, f'<!doctype html><meta http-equiv="refresh" content="0; url={escape(link)}">'.encode())
+    return page
 
 
 def data_folder(data: Path | None) -> Path:

@@ -19,10 +19,10 @@ import msgspec
 
 from livestream.errors import LivestreamError
 from livestream.files import FolderError, private_folder, sync_folder
+from livestream.studio.alerts.keeper import NAME as ALERTS
 from livestream.studio.store.sqlite.database import copy_database
 
 DATABASES: Final = ("studio.db", "auth.db")
-ALERTS: Final = "alerts.json"
 LOGGED: Final = "ingest"
 REFUSED: Final = "ingest/refused"
 """What could not be applied is all there is of it."""

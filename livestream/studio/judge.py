@@ -27,7 +27,7 @@ from livestream.studio.ingest.ingest import Ingest
 from livestream.studio.settings import StatusBounds
 from livestream.studio.status import ENDED, Status, StatusKind, changes_at, derive
 from livestream.studio.store.base import Brief, Change, LogLine, Reader, Scope, Writer
-from livestream.studio.store.readers import Readers
+from livestream.studio.store.readers import Readers, portions
 
 logger: Final = logging.getLogger(__name__)
 
@@ -120,7 +120,7 @@ class Judge:
             changed = [*self._judged, *await self._readers.ask(lambda reader: reader.ids(Scope()))]
         due = {one for one, judged in self._judged.items() if judged.due_us is not None and judged.due_us <= now_us}
         turns = []
-        for ids in _portions(due | set(changed)):
+        for ids in portions(due | set(changed), _AT_ONCE):
             briefs, said = await self._readers.ask(partial(_read, ids, frozenset(self._judged)))
             for gone in set(ids) - {brief.id for brief in briefs}:
                 self._judged.pop(gone, None)
@@ -175,8 +175,3 @@ def _read(ids: tuple[int, ...], known: Collection[int], reader: Reader) -> tuple
 
 def _said(log: Sequence[LogLine]) -> StatusKind:
     return next((_SAID[line.kind] for line in reversed(log) if line.kind in _SAID), "running")
-
-
-def _portions(ids: Collection[int]) -> Iterable[tuple[int, ...]]:
-    ordered = sorted(ids)
-    return (tuple(ordered[start : start + _AT_ONCE]) for start in range(0, len(ordered), _AT_ONCE))

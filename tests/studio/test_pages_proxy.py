@@ -1,61 +1,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urljoin
 
 import aiohttp
-from aiohttp import web
-from aiohttp.test_utils import TestServer
 from pages_cases import Browser, field_of, secret_in, serve
+from proxy_stage import proxied
 
 PREFIX = "/team/studio"
-_HOP_BY_HOP = {"host", "content-length", "transfer-encoding", "connection"}
-
-
-class Proxy:
-    """Takes ``PREFIX`` off and passes on, as nginx's ``proxy_pass http://127.0.0.1:8585/`` does."""
-
-    def __init__(self) -> None:
-        self.target = ""
-        self.url = ""
-
-    async def handle(self, request: web.Request) -> web.Response:
-        assert request.path.startswith(f"{PREFIX}/"), request.path
-        headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP}
-        headers["X-Forwarded-For"] = request.remote or ""
-        async with (
-            aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False) as session,
-            session.request(
-                request.method,
-                self.target + request.raw_path.removeprefix(PREFIX),
-                headers=headers,
-                data=await request.read(),
-                allow_redirects=False,
-            ) as answer,
-        ):
-            kept = {name: value for name, value in answer.headers.items() if name.lower() not in _HOP_BY_HOP}
-            return web.Response(status=answer.status, body=await answer.read(), headers=kept)
-
-
-@asynccontextmanager
-async def proxied() -> AsyncIterator[Proxy]:
-    proxy = Proxy()
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", proxy.handle)
-    server = TestServer(app)
-    await server.start_server()
-    proxy.url = str(server.make_url(PREFIX))
-    try:
-        yield proxy
-    finally:
-        await server.close()
 
 
 async def test_everything_works_under_a_prefix_that_a_proxy_takes_off(tmp_path: Path) -> None:
-    async with proxied() as proxy, serve(tmp_path / "data", public_url=proxy.url) as stage:
+    async with proxied(PREFIX) as proxy, serve(tmp_path / "data", public_url=proxy.url) as stage:
         proxy.target = stage.url
         async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
             browser = Browser(session, proxy.url)
@@ -85,3 +42,4 @@ async def test_everything_works_under_a_prefix_that_a_proxy_takes_off(tmp_path: 
             out = await browser.post("sign-out")
             assert urljoin(f"{proxy.url}/sign-out", out.headers["location"]) == f"{proxy.url}/sign-in"
             assert (await browser.get("tokens")).status == 303
+            assert all(path.startswith(f"{PREFIX}/") for path in proxy.asked), proxy.asked

@@ -25,7 +25,6 @@ from livestream.events import Json, JsonObject
 from livestream.studio import query
 from livestream.studio.held import field_held
 from livestream.studio.query import Condition, FieldKey, Held, Key, LeafKey, QueryError
-from livestream.studio.repositories import shows
 from livestream.studio.status import Status, StatusKind
 from livestream.studio.store.base import ExperimentRow, Project
 
@@ -216,7 +215,7 @@ def concerns(rule: Rule, row: ExperimentRow, projects: Mapping[int, Project]) ->
     if rule.project is None:
         return True
     project = projects.get(rule.project)
-    return project is not None and project.repository == row.identity.repository and shows(project.subdir, row.subdir)
+    return project is not None and project.shows(row.identity.repository, row.subdir)
 
 
 def judge(rules: Sequence[Rule], look: Look, projects: Mapping[int, Project]) -> Judged:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Final
 
@@ -22,6 +22,7 @@ from livestream.studio.alerts.sender import Sender
 from livestream.studio.broker import Subscription
 from livestream.studio.status import derive
 from livestream.studio.store.base import Chart, ExperimentRow, Reader, Scope
+from livestream.studio.store.readers import portions
 
 logger: Final = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ class Watch:
             StoreError: They cannot be read.
         """
         found: set[int] = set()
-        for ids in _portions(await self._readers.ask(lambda reader: reader.ids(Scope()))):
+        for ids in portions(await self._readers.ask(lambda reader: reader.ids(Scope())), _AT_ONCE):
             judged = await self._readers.ask(partial(self._judge, ids, (rule,)))
             found |= {one.experiment for one in judged if one.findings[rule.id][1] is not None}
         return found
@@ -91,7 +92,7 @@ class Watch:
             return
         if is_all:
             changed = await self._readers.ask(lambda reader: reader.ids(Scope()))
-        for ids in _portions(changed):
+        for ids in portions(changed, _AT_ONCE):
             judged = await self._readers.ask(partial(self._judge, ids, rules))
             await self._note(judged)
 
@@ -156,8 +157,3 @@ def _best(chart: Chart | None, on: OnPlateau) -> float | None:
     values = chart.last if chart.width == 1 else chart.minimum if is_minimum else chart.maximum
     finite = [value for value in values if isinstance(value, int | float) and abs(value) < float("inf")]
     return (min if is_minimum else max)(finite, default=None)
-
-
-def _portions(ids: Collection[int]) -> Iterable[tuple[int, ...]]:
-    ordered = sorted(ids)
-    return (tuple(ordered[start : start + _AT_ONCE]) for start in range(0, len(ordered), _AT_ONCE))

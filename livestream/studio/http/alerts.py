@@ -19,6 +19,7 @@ from livestream.studio.alerts.rules import Format, On, Rule, checked
 from livestream.studio.http.context import Services, services_of
 from livestream.studio.http.problems import ProblemError, json_response
 from livestream.studio.http.routes import Route, body_of, id_of
+from livestream.studio.http.shown import seconds
 from livestream.studio.query import QueryError
 from livestream.studio.store.errors import StoreError
 
@@ -207,7 +208,7 @@ def _view(desk: Desk, rule: Rule) -> AlertView:
         enabled=rule.enabled,
         host=host_shown(rule.url),
         format=rule.format,
-        created=rule.created_us / 1_000_000,
+        created=seconds(rule.created_us),
         holds=len(state.holds.get(rule.id, ())),
         waiting=sum(alert.rule == rule.id for alert in state.waiting),
         last=None if last is None else _shown(last),
@@ -215,7 +216,7 @@ def _view(desk: Desk, rule: Rule) -> AlertView:
 
 
 def _shown(result: Result) -> AlertResult:
-    return AlertResult(time=result.time_us / 1_000_000, ok=result.ok, detail=result.detail)
+    return AlertResult(time=seconds(result.time_us), ok=result.ok, detail=result.detail)
 
 
 ROUTES: Final = (

@@ -17,7 +17,7 @@ from msgspec import Meta
 from livestream.studio import query as language
 from livestream.studio.http.context import Services, caller_of, services_of
 from livestream.studio.http.listing import Moment, Search, one, page, seen
-from livestream.studio.http.problems import ProblemError, json_response
+from livestream.studio.http.problems import ProblemError, encoded_response, json_response
 from livestream.studio.http.routes import Route, id_of, query_of
 from livestream.studio.http.shown import seconds_or_none
 from livestream.studio.http.views import DeletedView, ExperimentPage, ExperimentView
@@ -87,7 +87,7 @@ async def list_experiments(request: web.Request) -> web.Response:
     services = services_of(request)
     search = search_of(query_of(request, ListQuery), caller_of(request).project)
     moment = moment_of(services)
-    return _encoded(await services.readers.ask(lambda reader: page(reader, search, moment)))
+    return encoded_response(await services.readers.ask(lambda reader: page(reader, search, moment)))
 
 
 async def get_experiment(request: web.Request) -> web.Response:
@@ -95,7 +95,7 @@ async def get_experiment(request: web.Request) -> web.Response:
     services, allowed, experiment = services_of(request), caller_of(request).project, id_of(request)
     query_of(request, Nothing)
     moment = moment_of(services)
-    return _encoded(await services.readers.ask(lambda reader: one(reader, experiment, allowed, moment)))
+    return encoded_response(await services.readers.ask(lambda reader: one(reader, experiment, allowed, moment)))
 
 
 async def delete_experiment(request: web.Request) -> web.Response:
@@ -160,10 +160,6 @@ def _each(name: str, texts: tuple[str, ...], parse: Callable[[str], T]) -> tuple
         except QueryError as error:
             raise ProblemError(400, f"query.{name}[{at}]: {error}") from None
     return tuple(result)
-
-
-def _encoded(content: bytes) -> web.Response:
-    return web.Response(body=content, content_type="application/json")
 
 
 ROUTES: Final = (

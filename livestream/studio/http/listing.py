@@ -20,10 +20,9 @@ from livestream.studio.http.problems import ProblemError
 from livestream.studio.http.shown import commit_view, experiment_view, seconds
 from livestream.studio.http.views import ExperimentPage, ExperimentView
 from livestream.studio.query import Condition, FieldKey, Held, Key, LeafKey, Sort
-from livestream.studio.repositories import shows
 from livestream.studio.settings import StatusBounds
 from livestream.studio.status import LIVE, Status, StatusKind, delivery, derive
-from livestream.studio.store.base import Brief, ExperimentRow, KeyPath, Project, Reader, Scope
+from livestream.studio.store.base import Brief, ExperimentRow, KeyPath, Reader, Scope
 from livestream.studio.update import Identity
 
 T = TypeVar("T")
@@ -88,11 +87,6 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
 # -- who may see what
 
 
-def in_project(project: Project, identity: Identity, subdir: str) -> bool:
-    """Whether a project shows an experiment."""
-    return project.repository == identity.repository and shows(project.subdir, subdir)
-
-
 def seen(reader: Reader, experiment: int, allowed: int | None) -> ExperimentRow:
     """Read one experiment, deleted ones too.
 
@@ -103,7 +97,7 @@ def seen(reader: Reader, experiment: int, allowed: int | None) -> ExperimentRow:
         if allowed is None:
             return row
         for project in reader.projects():
-            if project.id == allowed and in_project(project, row.identity, row.subdir):
+            if project.id == allowed and project.shows(row.identity.repository, row.subdir):
                 return row
     raise ProblemError(404, f"experiment: none has the id {experiment}")
 
@@ -290,7 +284,6 @@ class _Projects:
         """Give their ids."""
         found = self._known.get((repository, subdir))
         if found is None:
-            mine = (project for project in self._projects if project.repository == repository)
-            found = [project.id for project in mine if shows(project.subdir, subdir)]
+            found = [project.id for project in self._projects if project.shows(repository, subdir)]
             self._known[repository, subdir] = found
         return found

@@ -16,6 +16,7 @@ from aiohttp import web
 from livestream._version import __version__
 from livestream.events import Json, JsonObject
 from livestream.studio import query as language
+from livestream.studio.http.problems import encoded_response
 from livestream.studio.http.routes import Route
 from livestream.studio.http.security import GUARD
 
@@ -77,7 +78,7 @@ _made: Final = _Made()
 
 async def get_document(request: web.Request) -> web.Response:
     """Answer the document."""
-    return web.Response(body=_made.of(request.app[GUARD].routes), content_type="application/json")
+    return encoded_response(_made.of(request.app[GUARD].routes))
 
 
 def document(routes: Iterable[Route]) -> JsonObject:

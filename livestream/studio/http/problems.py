@@ -24,11 +24,14 @@ class ProblemError(Exception):
         self.headers = dict(headers or {})
 
 
+def encoded_response(content: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    """Answer with JSON that is encoded already."""
+    return web.Response(status=status, body=content, content_type="application/json", headers=dict(headers or {}))
+
+
 def json_response(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
     """Answer with the JSON of a value (msgspec's encoding)."""
-    return web.Response(
-        status=status, body=msgspec.json.encode(value), content_type="application/json", headers=dict(headers or {})
-    )
+    return encoded_response(msgspec.json.encode(value), status, headers)
 
 
 def problem_response(problem: ProblemError) -> web.Response:

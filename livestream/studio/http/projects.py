@@ -17,7 +17,7 @@ from livestream.git import strip_credentials
 from livestream.studio.http.addresses import base_url, root_of
 from livestream.studio.http.context import Services, caller_of, services_of
 from livestream.studio.http.history import HistoryView, Wanted, history
-from livestream.studio.http.problems import ProblemError, json_response
+from livestream.studio.http.problems import ProblemError, encoded_response, json_response
 from livestream.studio.http.routes import Route, body_of, id_of, query_of
 from livestream.studio.http.security import see_other
 from livestream.studio.http.shown import seconds
@@ -184,7 +184,7 @@ async def get_history(request: web.Request) -> web.Response:
     content = await services.readers.ask(
         lambda reader: msgspec.json.encode(history(reader, services.tree, project, wanted))
     )
-    return web.Response(body=content, content_type="application/json")
+    return encoded_response(content)
 
 
 async def get_view_links(request: web.Request) -> web.Response:

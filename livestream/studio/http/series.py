@@ -17,7 +17,7 @@ from msgspec import Meta
 from livestream.studio.http.context import caller_of, services_of
 from livestream.studio.http.experiments import Nothing, Text
 from livestream.studio.http.listing import is_seen, seen
-from livestream.studio.http.problems import ProblemError
+from livestream.studio.http.problems import ProblemError, encoded_response
 from livestream.studio.http.routes import Route, id_of, query_of
 from livestream.studio.http.shown import chart_view, image_view, log_view, plot_view, series_view
 from livestream.studio.http.views import ChartView, ImageList, Log, PlotContent, PlotList, SeriesList
@@ -86,8 +86,7 @@ async def list_series(request: web.Request) -> web.Response:
 async def get_chart(request: web.Request) -> web.Response:
     """Answer what a chart of a series draws."""
     number, query = id_of(request, "series"), query_of(request, ChartQuery)
-    if query.first is not None and query.last is not None and query.first > query.last:
-        raise ProblemError(400, f"query.from: {query.first} is after query.to ({query.last})")
+    check_steps(query.first, query.last)
 
     def make(reader: Reader, experiment: int) -> ChartView:
         series_of(reader, experiment, number)
@@ -169,6 +168,16 @@ async def get_log(request: web.Request) -> web.Response:
 # -- inside
 
 
+def check_steps(first: int | None, last: int | None) -> None:
+    """Check the steps that a chart is asked for.
+
+    Raises:
+        ProblemError: 400: they end before they begin.
+    """
+    if first is not None and last is not None and first > last:
+        raise ProblemError(400, f"query.from: {first} is after query.to ({last})")
+
+
 def series_of(reader: Reader, experiment: int, number: int) -> Series:
     """Read a series of an experiment.
 
@@ -189,7 +198,7 @@ async def _answer(request: web.Request, make: Callable[[Reader, int], T]) -> web
         seen(reader, experiment, allowed)
         return msgspec.json.encode(make(reader, experiment))
 
-    return web.Response(body=await services_of(request).readers.ask(ask), content_type="application/json")
+    return encoded_response(await services_of(request).readers.ask(ask))
 
 
 ROUTES: Final = (

@@ -16,9 +16,9 @@ from msgspec import Meta
 from livestream.studio.http.context import caller_of, services_of
 from livestream.studio.http.experiments import Id, Text
 from livestream.studio.http.listing import visible
-from livestream.studio.http.problems import ProblemError
+from livestream.studio.http.problems import ProblemError, encoded_response
 from livestream.studio.http.routes import Route, query_of
-from livestream.studio.http.series import MAX_POINTS, Step
+from livestream.studio.http.series import MAX_POINTS, Step, check_steps
 from livestream.studio.http.shown import file_view, named_chart_view, shared_series_view
 from livestream.studio.http.views import ChartList, FileList, SharedSeriesList
 from livestream.studio.store.base import Reader
@@ -64,7 +64,9 @@ async def list_charts(request: web.Request) -> web.Response:
     query = query_of(request, ChartsQuery)
     names = tuple(dict.fromkeys(query.names))
     charts = len(set(query.experiments)) * len(names)
-    _check(query, charts)
+    check_steps(query.first, query.last)
+    if charts > MAX_CHARTS:
+        raise ProblemError(400, f"query.name: experiments times names are {charts} charts; accepted: {MAX_CHARTS}")
     points = min(query.points, MAX_CHART_POINTS // charts)
 
     def make(reader: Reader, experiments: Sequence[int]) -> ChartList:
@@ -94,13 +96,6 @@ async def list_files(request: web.Request) -> web.Response:
     return await _answer(request, query.experiments, make)
 
 
-def _check(query: ChartsQuery, charts: int) -> None:
-    if query.first is not None and query.last is not None and query.first > query.last:
-        raise ProblemError(400, f"query.from: {query.first} is after query.to ({query.last})")
-    if charts > MAX_CHARTS:
-        raise ProblemError(400, f"query.name: experiments times names are {charts} charts; accepted: {MAX_CHARTS}")
-
-
 async def _answer(
     request: web.Request, asked: Sequence[int], make: Callable[[Reader, Sequence[int]], T]
 ) -> web.Response:
@@ -110,7 +105,7 @@ async def _answer(
     def ask(reader: Reader) -> bytes:
         return msgspec.json.encode(make(reader, visible(reader, asked, allowed)))
 
-    return web.Response(body=await services_of(request).readers.ask(ask), content_type="application/json")
+    return encoded_response(await services_of(request).readers.ask(ask))
 
 
 ROUTES: Final = (

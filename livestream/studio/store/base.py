@@ -14,6 +14,7 @@ import msgspec
 
 from livestream.events import JsonObject
 from livestream.studio.experiment import Facts
+from livestream.studio.repositories import shows
 from livestream.studio.update import Beat, Delivery, Identity, Value
 
 ChangeKind: TypeAlias = Literal["data", "facts", "deleted", "restored", "project"]
@@ -71,6 +72,10 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
     subdir: str = ""
     automatic: bool = True
     created_us: int = 0
+
+    def shows(self, repository: str, subdir: str) -> bool:
+        """Whether it shows an experiment of a repository (in its normal form) and folder."""
+        return self.repository == repository and shows(self.subdir, subdir)
 
 
 class Writer(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
@@ -14,6 +14,12 @@ from livestream.studio.store.errors import StoreError
 T = TypeVar("T")
 
 READERS: Final = 4
+
+
+def portions(ids: Collection[int], at_once: int) -> Iterator[tuple[int, ...]]:
+    """Cut ids, rising, into questions of so many: others' questions are answered between two of them."""
+    ordered = sorted(ids)
+    return (tuple(ordered[start : start + at_once]) for start in range(0, len(ordered), at_once))
 
 
 class Readers:

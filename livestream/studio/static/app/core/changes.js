@@ -29,6 +29,11 @@ export function tellsAll(change) {
   return change.kind === "data" && Boolean(change.metrics || change.params || change.step !== undefined || change.plots);
 }
 
+/** Whether a path of a change is an image or a plot kept whole; tables of metrics are series. */
+export function isFile(path) {
+  return !path.endsWith(".tsv");
+}
+
 /**
  * @param {object} row
  * @param {object} change Of kind "data"; its leaves are those that changed.

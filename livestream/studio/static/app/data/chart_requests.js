@@ -32,6 +32,21 @@ export function requests(wanted, tailPoints = null) {
   return [...alike.values()].flatMap(cut);
 }
 
+/**
+ * @param {object[]} charts As an answer has them.
+ * @returns {(want: import("./charts.js").Want) => object|undefined} Finds the one of a run and a name.
+ */
+export function finderOf(charts) {
+  const found = new Map();
+  for (const chart of charts) {
+    if (!found.has(chart.experiment)) found.set(chart.experiment, new Map());
+    const mine = found.get(chart.experiment);
+    // two plots of a run can have one name: the longer one is shown
+    if (!(mine.get(chart.name)?.total > chart.total)) mine.set(chart.name, chart);
+  }
+  return ({ experiment, name }) => found.get(experiment)?.get(name);
+}
+
 /** What is wanted of each run, apart by part and fineness; tails that begin near each other begin together. */
 function byRun(wanted, tailPoints) {
   const found = new Map();

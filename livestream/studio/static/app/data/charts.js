@@ -5,9 +5,10 @@
 // hidden. Once such a tail is half as long as what it was put to, the whole comes anew, so that a chart stays as coarse
 // as its card. What nobody shows is kept for a while, and asked anew when it is shown again after news.
 
+import { tellsAll } from "../core/changes.js";
 import { readChart, withTail } from "../core/series.js";
 import { get, isPassing } from "./api.js";
-import { isAskable, requests } from "./chart_requests.js";
+import { finderOf, isAskable, requests } from "./chart_requests.js";
 import { onChange, onReset } from "./feed.js";
 
 const TAIL_MS = 500;
@@ -129,8 +130,8 @@ async function askWhole({ query, asked }) {
   open += 1;
   try {
     const { charts } = await get("api/charts", query);
-    const found = byRunAndName(charts);
-    for (const entry of asked) take(entry, found.get(entry.want.experiment)?.get(entry.want.name));
+    const find = finderOf(charts);
+    for (const entry of asked) take(entry, find(entry.want));
   } catch (error) {
     for (const entry of asked) fail(entry, error);
   }
@@ -169,17 +170,6 @@ function askAgain(entry, waitMs) {
   }, waitMs);
 }
 
-function byRunAndName(charts) {
-  const found = new Map();
-  for (const chart of charts) {
-    if (!found.has(chart.experiment)) found.set(chart.experiment, new Map());
-    const mine = found.get(chart.experiment);
-    // two plots of a run can have one name: the longer one is shown
-    if (!(mine.get(chart.name)?.total > chart.total)) mine.set(chart.name, chart);
-  }
-  return found;
-}
-
 function tell(changedEntries) {
   const listeners = new Set();
   for (const entry of changedEntries) for (const listener of entry.listeners) listeners.add(listener);
@@ -192,7 +182,7 @@ function hear(change) {
   if (change.kind !== "data") return;
   const mine = byExperiment.get(change.experiment);
   if (!mine) return;
-  const isTold = change.plots !== undefined || change.metrics !== undefined || change.step !== undefined;
+  const isTold = tellsAll(change);
   const paths = new Set(change.plots ?? []);
   if (isTold && !paths.size) return;
   for (const entry of mine) mark(entry, !isTold || paths.has(entry.chart?.path), change.step === undefined && isTold);
@@ -232,8 +222,8 @@ function askTails() {
 async function askTail({ query, asked }) {
   try {
     const { charts } = await get("api/charts", query);
-    const found = byRunAndName(charts);
-    for (const entry of asked) takeTail(entry, found.get(entry.want.experiment)?.get(entry.want.name));
+    const find = finderOf(charts);
+    for (const entry of asked) takeTail(entry, find(entry.want));
     tell(asked);
   } catch {
     for (const entry of asked) entry.wantsTail = true;

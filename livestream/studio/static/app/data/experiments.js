@@ -79,7 +79,7 @@ export function start() {
   });
   onChange(gather);
   onReset(reload);
-  watchFiles(rows, putCells);
+  watchFiles(putCells);
   setInterval(refresh, REFRESH_MS);
 }
 
@@ -267,8 +267,9 @@ function put(next, marks) {
 function putCells(cells) {
   const next = new Map();
   for (const [id, entries] of cells) {
-    const row = rowsById.value.get(id);
-    if (row && withCells(row, entries) !== row) next.set(id, withCells(row, entries));
+    const before = rowsById.value.get(id);
+    const row = before && withCells(before, entries);
+    if (row !== before) next.set(id, row);
   }
   if (next.size) put(next, new Map());
 }

@@ -4,7 +4,7 @@
 // the feed names is asked for once a second at most, however often it changes.
 
 import { filmOf, merged } from "../core/image_steps.js";
-import { tellsAll } from "../core/changes.js";
+import { isFile, tellsAll } from "../core/changes.js";
 import { signal, useEffect } from "../lib.js";
 import { get, isPassing } from "./api.js";
 import { connection, onChange, onReset } from "./feed.js";
@@ -144,7 +144,7 @@ function tell(held, { experiment, plots }) {
   if (held.key.startsWith("files ")) {
     const files = (held.answer.peek().content ?? []).filter((one) => one.experiment === experiment);
     const known = new Set(files.map((one) => one.path));
-    if (plots.some((path) => isKeptHere(path) && !known.has(filmOf(path).film))) held.touch();
+    if (plots.some((path) => isFile(path) && !known.has(filmOf(path).film))) held.touch();
   } else if (held.path !== null) {
     if (plots.includes(held.path)) held.touch();
   } else {
@@ -152,9 +152,4 @@ function tell(held, { experiment, plots }) {
     for (const path of images) held.paths.add(path);
     if (images.length > 0) held.touch();
   }
-}
-
-/** Tables of metrics are series and nothing of ours. */
-function isKeptHere(path) {
-  return !path.endsWith(".tsv");
 }

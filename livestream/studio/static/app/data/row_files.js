@@ -2,15 +2,13 @@
 // experiments at once: the first look at the table does not wait for them.
 
 import { keyOf } from "../core/cells.js";
-import { rowOf, withCells } from "../core/changes.js";
-import { effect } from "../lib.js";
+import { isFile, rowOf, withCells } from "../core/changes.js";
 import { get, isPassing } from "./api.js";
 import { onChange } from "./feed.js";
 
 const AT_ONCE = 300;
 const SOON_MS = 300;
 const AGAIN_MS = 5_000;
-const SERIES = /\.tsv$/;
 
 /** Cells of files by id of the experiment; empty where it has none. */
 const known = new Map();
@@ -18,28 +16,26 @@ const wanted = new Set();
 let timer = 0;
 let tellRows = () => {};
 
-/** A row of what the API tells of an experiment, with what is known of its files. */
+/** A row of what the API tells of an experiment, with what is known of its files; where nothing is, it is asked for. */
 export function rowWithFiles(experiment) {
+  if (!known.has(experiment.id)) want(experiment.id, SOON_MS);
   return withCells(rowOf(experiment), known.get(experiment.id) ?? []);
 }
 
 /**
- * Begin: every row that comes is asked about once, and again when images or whole plots of it come.
- *
- * @param {import("../lib.js").Signal<object[]>} rows
+ * Begin to follow images and whole plots that come.
  * @param {(cells: Map<number, [string, number][]>) => void} onCells What became known.
  */
-export function watchFiles(rows, onCells) {
+export function watchFiles(onCells) {
   tellRows = onCells;
-  effect(() => {
-    for (const { id } of rows.value) if (!known.has(id)) wanted.add(id);
-    if (wanted.size) timer ||= setTimeout(ask, SOON_MS);
-  });
   onChange(({ experiment, plots }) => {
-    if (!plots?.some((path) => !SERIES.test(path))) return;
-    wanted.add(experiment);
-    timer ||= setTimeout(ask, AGAIN_MS);
+    if (plots?.some(isFile)) want(experiment, AGAIN_MS);
   });
+}
+
+function want(id, waitMs) {
+  wanted.add(id);
+  timer ||= setTimeout(ask, waitMs);
 }
 
 async function ask() {

@@ -1,5 +1,6 @@
 // Which metrics some runs have, kept up while they log new ones.
 
+import { tellsAll } from "../core/changes.js";
 import { signal } from "../lib.js";
 import { get } from "./api.js";
 import { onChange, onReset } from "./feed.js";
@@ -70,8 +71,9 @@ onChange((change) => {
   timer ||= setTimeout(() => (document.hidden ? (timer = 0) : load()), AGAIN_MS);
 });
 
-function isNew({ experiment, plots, metrics, step }) {
-  if (!plots) return metrics === undefined && step === undefined; // news read back after a break tell no plots
+function isNew(change) {
+  const { experiment, plots } = change;
+  if (!plots) return !tellsAll(change);
   if (!known.has(experiment)) known.set(experiment, new Set());
   const mine = known.get(experiment);
   const count = mine.size;

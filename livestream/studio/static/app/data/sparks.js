@@ -6,7 +6,7 @@
 import { sparkPath } from "../core/spark_path.js";
 import { signal } from "../lib.js";
 import { get } from "./api.js";
-import { isAskable, requests } from "./chart_requests.js";
+import { finderOf, isAskable, requests } from "./chart_requests.js";
 
 const POINTS = 40;
 const GATHER_MS = 150;
@@ -75,9 +75,9 @@ async function ask() {
 }
 
 function take(courses, charts) {
-  const found = new Map(charts.map((chart) => [`${chart.experiment} ${chart.name}`, chart]));
+  const find = finderOf(charts);
   for (const { want, path } of courses) {
-    const chart = found.get(`${want.experiment} ${want.name}`);
+    const chart = find(want);
     if (chart) path.value = sparkPath(chart);
   }
 }

@@ -16,14 +16,15 @@ _HOP_BY_HOP: Final = {"host", "content-length", "transfer-encoding", "connection
 
 
 class Proxy:
-    """Takes ``PREFIX`` off and passes on.
+    """Takes a prefix off and passes on.
 
     Attributes:
         how: ``whole``: also streams; ``swallowing``: streams are held back, as where a proxy buffers; ``down``: 502.
         asked: Paths with their queries that came.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
         self.target = ""
         self.url = ""
         self.how: Literal["whole", "swallowing", "down"] = "whole"
@@ -33,13 +34,13 @@ class Proxy:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(request.raw_path)
-        if self.how == "down" or not request.path.startswith(f"{PREFIX}/"):
+        if self.how == "down" or not request.path.startswith(f"{self.prefix}/"):
             return web.Response(status=502 if self.how == "down" else 404)
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP}
         headers["X-Forwarded-For"] = request.remote or ""
         async with self._session.request(
             request.method,
-            self.target + request.raw_path.removeprefix(PREFIX),
+            self.target + request.raw_path.removeprefix(self.prefix),
             headers=headers,
             data=await request.read(),
             allow_redirects=False,
@@ -78,14 +79,14 @@ class Proxy:
 
 
 @asynccontextmanager
-async def proxied() -> AsyncIterator[Proxy]:
+async def proxied(prefix: str = PREFIX) -> AsyncIterator[Proxy]:
     """Serve a proxy on a free port; its ``target`` is told later."""
-    proxy = Proxy()
+    proxy = Proxy(prefix)
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", proxy.handle)
     server = TestServer(app)
     await server.start_server()
-    proxy.url = str(server.make_url(PREFIX))
+    proxy.url = str(server.make_url(prefix))
     try:
         yield proxy
     finally:
