@@ -72,10 +72,17 @@ class Image(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
 
 
 class Plot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """A custom plot: a snapshot of all its rows, which replaces the one before it."""
+    """A custom plot: a snapshot of all its rows, which replaces the one before it.
+
+    Attributes:
+        rows: What is drawn, a dictionary a point.
+        props: DVC's template and its settings.
+        folder: Where DVCLive keeps its file, below ``plots/``.
+    """
 
     rows: list[JsonObject]
     props: JsonObject = {}
+    folder: Literal["custom", "sklearn"] = "custom"
 
 
 class Files(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

@@ -1,4 +1,4 @@
-"""What training code touches: ``init()``, ``emit()`` and ``Run``.
+"""One training's stream. What begins it is in ``livestream.training``.
 
 ``emit`` checks its arguments, encodes one event and appends it to the spool; when it returns the event is safe. After
 the arguments are checked nothing here raises into the training and nothing waits for a network: that is the daemon's.
@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 import time
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Final, Literal, Self, SupportsIndex
+from typing import Final, Self, SupportsIndex
 
 import msgspec
 import orjson
 
-from livestream import config, content, ending, images, names
+from livestream import config, content, ending, images
 from livestream._version import __version__
 from livestream.events import Data, Done, Json, Problem, Start, encode
-from livestream.identity import Identity, RunArguments, identify
-from livestream.options import ParentRun, RunOptions, adopt, parent_run, publish
+from livestream.identity import Identity
+from livestream.options import ParentRun, RunOptions
 from livestream.spool.blobs import INLINE_BYTES
 from livestream.spool.delivery import wait_for_delivery
 from livestream.spool.quota import Weight
@@ -49,6 +47,7 @@ class Run:
     Attributes:
         name: The experiment's name.
         experiment: Its whole identity.
+        before_end: Called once before the run ends, at the process's exit too: the last chance to record something.
     """
 
     def __init__(self, identity: Identity, options: RunOptions) -> None:
@@ -63,6 +62,7 @@ class Run:
         self._failed = False
         self._ended = False
         self._step = -1
+        self.before_end: Callable[[], object] | None = None
         self._session: Session | None = None
         if options.recording:
             self._session = Session(self._session_options(), os.environ, self._opening)
@@ -73,6 +73,11 @@ class Run:
     def step(self) -> int | None:
         """The last step recorded; ``None`` before the first."""
         return None if self._step < 0 else self._step
+
+    @property
+    def directory(self) -> str:
+        """The folder that its files are named after on the wire."""
+        return self._identity.directory
 
     @property
     def ended(self) -> bool:
@@ -161,10 +166,30 @@ class Run:
         self._step = step
         try:
             event = Data(time=now, step=step, metrics=metrics, params=params, plots=plots, timestamp=timestamp)
-            return _record(session, event, pixels)
+            return _record(session, event, pixels, step)
         except Exception as error:  # noqa: BLE001 - trouble of ours never stops a training
             self._note_trouble(error)
             return None
+
+    def record(self, event: Data, pixels: Mapping[str, images.Pixels] | None = None, *, whole: bool = True) -> bool:
+        """Record an event that is made of checked values.
+
+        Args:
+            event: Its images may come as pixels.
+            pixels: Images by name, which are stored first.
+            whole: The step is complete with it: a run that resumes goes on after it.
+
+        Returns:
+            Whether it was accepted; where not, it is counted.
+        """
+        session = self._session
+        if session is None or self._ended:
+            return False
+        try:
+            return _record(session, event, pixels or {}, event.step if whole else None) is not None
+        except Exception as error:  # noqa: BLE001 - trouble of ours never stops a training
+            self._note_trouble(error)
+            return False
 
     def _note_trouble(self, error: Exception) -> None:
         if not self._failed:
@@ -173,11 +198,12 @@ class Run:
 
     # -- the end
 
-    def end(self, *, wait_s: float | None = None) -> int | None:
+    def end(self, *, wait_s: float | None = None, experiment_rev: str | None = None) -> int | None:
         """End the experiment (or, in a contributor, this process's part in it); returns in milliseconds.
 
         Args:
             wait_s: Wait this long at most for delivery.
+            experiment_rev: The commit that ``dvc exp save`` has made of it.
 
         Returns:
             With ``wait_s``, how many events are not delivered yet; else ``None``.
@@ -186,18 +212,27 @@ class Run:
         if session is None:
             return None if wait_s is None else 0
         if not self._ended:
+            self._say_the_last()
             self._ended = True
             if not self._options.settings.end_wait_s:  # else the process's exit waits for delivery
                 ending.unwatch(self)
             try:
-                said_all = session.role != "primary" or self._say_done(session)
+                said_all = session.role != "primary" or self._say_done(session, experiment_rev)
                 session.end(said_all=said_all)
             except Exception as error:  # noqa: BLE001 - trouble of ours never stops a training
                 self._note_trouble(error)
         return None if wait_s is None else wait_for_delivery(session, wait_s)
 
-    def _say_done(self, session: Session) -> bool:
-        return session.record(Done(time=time.time(), errors=self._problems), Weight.EDGE) is not None
+    def _say_the_last(self) -> None:
+        try:
+            if self.before_end is not None:
+                self.before_end()
+        except Exception as error:  # noqa: BLE001 - trouble of ours never stops a training
+            self._note_trouble(error)
+
+    def _say_done(self, session: Session, experiment_rev: str | None) -> bool:
+        done = Done(time=time.time(), errors=self._problems, experiment_rev=experiment_rev)
+        return session.record(done, Weight.EDGE) is not None
 
     def __enter__(self) -> Self:
         """Give the run."""
@@ -281,119 +316,10 @@ class _News(msgspec.Struct, frozen=True):
     timestamp: Json
 
 
-def _record(session: Session, event: Data, pixels: dict[str, images.Pixels]) -> int | None:
+def _record(session: Session, event: Data, pixels: Mapping[str, images.Pixels], step: int | None) -> int | None:
     stored = images.store(pixels, session.store_image)
     weight = Weight.PLOTS if event.plots else Weight.SCALARS
-    seq = session.record(msgspec.structs.replace(event, images=stored), weight, event.step)
+    seq = session.record(msgspec.structs.replace(event, images=stored), weight, step)
     if seq is not None and len(stored) < len(pixels):
         session.trim()
     return seq
-
-
-def init(  # noqa: PLR0913 - the documented signature; each argument is one thing that a user says
-    name: str | None = None,
-    *,
-    message: str | None = None,
-    dir: str | os.PathLike[str] = "dvclive",  # noqa: A002 - DVCLive's name for it
-    spool: str | os.PathLike[str] | None = None,
-    durability: Literal["process", "power"] | None = None,
-    repo_url: str | None = None,
-    baseline_sha: str | None = None,
-    subdir: str | None = None,
-    daemon: Literal["auto", "off"] | None = None,
-    ranks: Literal["first", "all"] = "first",
-) -> Run:
-    """Begin, or resume, an experiment.
-
-    Args:
-        name: Its name; else DVC_EXP_NAME, else made of the Slurm or torchelastic job, else a readable random one. A run
-            with the name of an earlier one continues it.
-        message: Shown as the experiment's commit message, cut at 72 characters.
-        dir: The folder its files are named after in the Studio.
-        spool: Where events are kept until they are delivered; else LIVESTREAM_SPOOL, else the user's state folder.
-        durability: ``process`` (the default): survives any kill at once and a power cut after a second. ``power``: a
-            power cut at once, for an fsync an event. Else LIVESTREAM_DURABILITY.
-        repo_url: The Git repository the Studio knows; else DVC_STUDIO_REPO_URL, DVC's config, the Git remote.
-        baseline_sha: The commit the experiment starts from; else DVC_EXP_BASELINE_REV, Git's HEAD, 40 zeros.
-        subdir: The DVC project below the Git root; else found by its ``.dvc`` folder.
-        daemon: ``off``: start none; deliver with ``livestream sync`` later. Else LIVESTREAM_DAEMON.
-        ranks: ``first``: with several ranks only rank 0 records. ``all``: every rank does, below ``rank{n}/``.
-
-    Raises:
-        InvalidEventError: An argument cannot be used.
-        ConfigError: A LIVESTREAM_* variable cannot be used.
-    """
-    environ = os.environ
-    content.check_choice("durability", durability, ("process", "power", None))
-    content.check_choice("daemon", daemon, ("auto", "off", None))
-    content.check_choice("ranks", ranks, ("first", "all"))
-    for field, text in (
-        ("message", message),
-        ("repo_url", repo_url),
-        ("baseline_sha", baseline_sha),
-        ("subdir", subdir),
-    ):
-        content.check_text(field, text)
-    settings = config.read_settings(environ)
-    parent = parent_run(environ) if name is None else None
-    arguments = RunArguments(
-        name=name,
-        directory=content.folder("dir", dir),
-        repo_url=repo_url,
-        baseline_sha=baseline_sha,
-        subdir=subdir,
-    )
-    identity = identify(arguments, environ, Path.cwd())
-    for problem in identity.problems:
-        logger.warning("livestream.config_skipped", extra={"problem": problem})
-    rank = names.rank(environ)
-    options = RunOptions(
-        message=message,
-        settings=msgspec.structs.replace(
-            settings,
-            spool=Path(content.folder("spool", spool or settings.spool)).absolute(),
-            durability=durability or settings.durability,
-        ),
-        start_daemon=(daemon or settings.daemon) == "auto",
-        recording=rank == 0 or ranks == "all",
-        contributor=rank > 0,
-        metric_prefix=f"rank{rank}" if rank > 0 and ranks == "all" else "",
-    )
-    run = Run(*((identity, options) if parent is None else adopt(parent, identity, options)))
-    _set_default(run)
-    return run
-
-
-def emit(metrics: Mapping[str, Json] | None = None, **news: Json) -> int | None:
-    """Record one step's news in the default run: the last one begun here, else one that begins now.
-
-    It ends with the process. Arguments, result and errors are those of ``Run.emit``.
-    """
-    return _default_run().emit(metrics, **news)
-
-
-_default: Run | None = None
-_default_lock = threading.Lock()
-
-
-def _default_run() -> Run:
-    run = _default
-    if run is not None and not run.ended:
-        return run
-    with _default_lock:
-        run = _default
-        return run if run is not None and not run.ended else init()
-
-
-def _set_default(run: Run) -> None:
-    global _default
-    _default = run
-    publish(run.as_parent(), os.environ)
-
-
-def _after_fork() -> None:
-    global _default_lock
-    _default_lock = threading.Lock()  # another thread of the parent may have held it
-
-
-os.register_at_fork(after_in_child=_after_fork)

@@ -62,7 +62,7 @@ def test_a_training_under_strict_warnings_sees_none_of_ours(spool: Path, environ
     run._session.wait_sealed(5)
     pid = launch._started[0].pid
     del run
-    livestream.run._default = None
+    livestream.training._default = None
     gc.collect()
     say(pid)
     """

@@ -1,4 +1,4 @@
-"""DVC's config files, INI as configobj writes it: what they say about the Studio and the Git remote."""
+"""DVC's config files, INI as configobj writes it: what they say about the Studio and Git."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ Stamp: TypeAlias = tuple[tuple[str, int, int, int], ...]
 
 
 class DvcConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """What DVC's config files say about the Studio: ``offline`` as written, ``stamp`` their state when read."""
+    """What DVC's config files say: ``offline`` and ``no_scm`` as written, ``stamp`` their state when read."""
 
     token: Secret | None = None
     url: str | None = None
     repo_url: str | None = None
     offline: str | None = None
     git_remote: str | None = None
+    no_scm: str | None = None
     problems: tuple[str, ...] = ()
     stamp: Stamp = ()
 
@@ -85,6 +86,7 @@ def read_dvc_config(folder: Path, environ: Mapping[str, str]) -> DvcConfig:
         repo_url=found.get("studio.repo_url"),
         offline=found.get("studio.offline"),
         git_remote=found.get("exp.git_remote"),
+        no_scm=found.get("core.no_scm"),
         problems=tuple(problems),
         stamp=stamp,
     )

@@ -37,6 +37,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     signals: bool = True
     retention_s: float = 0.0
     orphan_after_s: float = DEFAULT_ORPHAN_AFTER_S
+    ranks: Literal["first", "own"] = "first"
 
 
 def read_settings(environ: Mapping[str, str], cwd: Path | None = None) -> Settings:
@@ -56,6 +57,7 @@ def read_settings(environ: Mapping[str, str], cwd: Path | None = None) -> Settin
         signals=_choice(environ, "LIVESTREAM_SIGNALS", ("on", "off")) == "on",
         retention_s=_seconds(environ, "LIVESTREAM_RETENTION_S", 0.0),
         orphan_after_s=_seconds(environ, "LIVESTREAM_ORPHAN_AFTER_S", DEFAULT_ORPHAN_AFTER_S, minimum=1.0),
+        ranks=_choice(environ, "LIVESTREAM_RANKS", ("first", "own")),
     )
 
 

@@ -27,6 +27,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("LIVESTREAM_END_WAIT_S", "Longest wait for delivery when a training exits, in s.", "60 under CI, else 0"),
     Variable("LIVESTREAM_SIGNALS", "off leaves SIGTERM alone.", "on"),
     Variable("LIVESTREAM_RETENTION_S", "How long delivered segments are kept, in s.", "0"),
+    Variable("LIVESTREAM_RANKS", "Of a Live: own lets each rank log an experiment of its own.", "first"),
     Variable("LIVESTREAM_ORPHAN_AFTER_S", "Silence after which a writer on another host is dead, in s.", "300"),
     Variable(
         "LIVESTREAM_STUDIO_DATA",

@@ -140,7 +140,7 @@ class _Gathering:
             self._replace(path)
             self._images[path] = ImageItem(image, event.step, seq)
         for name, plot in event.plots.items():
-            path = self._source.path(f"plots/custom/{self._source.full(name)}.json")
+            path = self._source.path(f"plots/{plot.folder}/{self._source.full(name)}.json")
             if self._plots_wait:
                 self._superseded += path in self._waiting
                 self._waiting[path] = plot
