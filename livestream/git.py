@@ -57,8 +57,8 @@ def read_git(folder: Path, environ: Mapping[str, str]) -> GitInfo | None:
     if repository is None:
         return None
     config = _read_config(repository)
-    if config.get("extensions.refstorage", [""])[-1].lower() == "reftable":
-        head, reference = _ask_git(repository, environ)
+    if _uses_reftable(config):
+        head, _, reference = _ask_git(repository, environ, "HEAD", "--symbolic-full-name", "HEAD").partition("\n")
     else:
         head, reference = _resolve_head(repository)
     branch = reference.removeprefix("refs/heads/") if reference.startswith("refs/heads/") else None
@@ -71,6 +71,16 @@ def read_git(folder: Path, environ: Mapping[str, str]) -> GitInfo | None:
         branch=_printable(branch) if branch else None,
         remotes=remotes,
     )
+
+
+def has_reference(folder: Path, environ: Mapping[str, str], name: str) -> bool:
+    """Tell whether the repository that ``folder`` is in has a reference, ``refs/heads/main`` for example."""
+    repository = _discover(Path(os.path.realpath(folder)), environ)
+    if repository is None:
+        return False
+    if _uses_reftable(_read_config(repository)):
+        return bool(_ask_git(repository, environ, "--verify", "--quiet", name))
+    return bool(_read_reference(repository, name))
 
 
 def resolve_remote(remotes: Mapping[str, str], name_or_url: str) -> str | None:
@@ -234,18 +244,22 @@ def _read_packed(repository: _Repository, name: str) -> str:
     return content[content.rfind(b"\n", 0, end) + 1 : end].decode(errors="replace") if end > 0 else ""
 
 
-def _ask_git(repository: _Repository, environ: Mapping[str, str]) -> tuple[str, str]:
+def _uses_reftable(config: Mapping[str, list[str]]) -> bool:
+    return config.get("extensions.refstorage", [""])[-1].lower() == "reftable"
+
+
+def _ask_git(repository: _Repository, environ: Mapping[str, str], *question: str) -> str:
+    """Ask ``git rev-parse``; "" where it has no answer."""
     import subprocess  # noqa: PLC0415 - 7 ms that only reftable repositories pay
 
-    command = ["git", f"--git-dir={repository.git_dir}", "rev-parse", "HEAD", "--symbolic-full-name", "HEAD"]
+    command = ["git", f"--git-dir={repository.git_dir}", "rev-parse", *question]
     try:
         answer = subprocess.run(
             command, capture_output=True, check=True, env=dict(environ), stdin=subprocess.DEVNULL, timeout=GIT_TIMEOUT_S
         )
     except (OSError, subprocess.SubprocessError):
-        return "", ""
-    head, _, name = answer.stdout.decode(errors="replace").strip().partition("\n")
-    return head, name
+        return ""
+    return answer.stdout.decode(errors="replace").strip()
 
 
 def _read_config(repository: _Repository) -> dict[str, list[str]]:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from livestream.git import GitInfo, local_url, read_git, repo_url, resolve_remote, strip_credentials
+from livestream.git import GitInfo, has_reference, local_url, read_git, repo_url, resolve_remote, strip_credentials
 
 QUIET = {
     "PATH": os.environ["PATH"],
@@ -311,6 +311,35 @@ def test_the_question_for_reftables_is_one_that_git_answers(repository: Path, tm
     found = read(repository, QUIET | {"PATH": f"{program.parent}:{os.environ['PATH']}", "REAL_GIT": real})
 
     assert (found.head, found.branch) == (expected, "main")
+
+
+def test_references_are_there_where_git_has_them_loose_or_packed(repository: Path, tmp_path: Path) -> None:
+    git(repository, "update-ref", "refs/exps/ab/cdef/kept-otter", "HEAD")
+    git(repository, "pack-refs", "--all", "--prune")
+    git(repository, "update-ref", "refs/exps/ab/cdef/loose-otter", "HEAD")
+    git(repository, "worktree", "add", "--quiet", "--detach", str(tmp_path / "other"))
+    known = set(git(repository, "for-each-ref", "--format=%(refname)").split())
+    asked = {"refs/exps/ab/cdef/otter", "refs/exps/ab/cdef", "refs/exps/ab/cdef/kept", "refs/../config", "config", ""}
+
+    for folder in (repository, tmp_path / "other"):
+        assert {name for name in known | asked if has_reference(folder, {}, name)} == known
+    assert len(known) == 3
+    assert not has_reference(tmp_path, {}, "refs/heads/main")
+
+
+@pytest.mark.parametrize(("answer", "expected"), [(f"echo {'a' * 40}", True), ("exit 1", False)])
+def test_a_reftable_repository_is_asked_for_its_references(
+    repository: Path, tmp_path: Path, answer: str, *, expected: bool
+) -> None:
+    git(repository, "config", "extensions.refStorage", "reftable")
+    program = tmp_path / "bin" / "git"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/calls\n{answer}\n')
+    program.chmod(0o755)
+
+    assert has_reference(repository, {"PATH": str(program.parent)}, "refs/heads/main") == expected
+    (call,) = (tmp_path / "calls").read_text().splitlines()
+    assert call.endswith("rev-parse --verify --quiet refs/heads/main")
 
 
 @pytest.mark.parametrize(
