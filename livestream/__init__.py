@@ -16,28 +16,35 @@ from typing import TYPE_CHECKING
 from livestream._version import __version__
 
 if TYPE_CHECKING:
+    from livestream.as_dvclive import install_as_dvclive
     from livestream.client.post import post_live_metrics
     from livestream.errors import ConfigError, InvalidEventError, LivestreamError
-    from livestream.run import Run, emit, init
+    from livestream.live import Live
+    from livestream.run import Run
+    from livestream.training import emit, init
 
 __all__ = [
     "ConfigError",
     "InvalidEventError",
+    "Live",
     "LivestreamError",
     "Run",
     "__version__",
     "emit",
     "init",
+    "install_as_dvclive",
     "post_live_metrics",
 ]
 
 _HOMES = {
     "ConfigError": "livestream.errors",
     "InvalidEventError": "livestream.errors",
+    "Live": "livestream.live",
     "LivestreamError": "livestream.errors",
     "Run": "livestream.run",
-    "emit": "livestream.run",
-    "init": "livestream.run",
+    "emit": "livestream.training",
+    "init": "livestream.training",
+    "install_as_dvclive": "livestream.as_dvclive",
     "post_live_metrics": "livestream.client.post",
 }
 

@@ -7,7 +7,7 @@ has ``__array_interface__``, a Pillow image has ``tobytes()`` and ``mode``, a ma
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import PurePath
 from typing import Final
 
@@ -70,7 +70,7 @@ def take_one(name: object, value: object) -> Pixels:
         raise InvalidEventError(field, f"{type_name(value)} gives no image ({error})") from error
 
 
-def store(pixels: dict[str, Pixels], place: Callable[[Image, bytes], Image | None]) -> dict[str, Image]:
+def store(pixels: Mapping[str, Pixels], place: Callable[[Image, bytes], Image | None]) -> dict[str, Image]:
     """Put images in place, by ``place``; those for which there is no room are left out."""
     stored: dict[str, Image] = {}
     for name, image in pixels.items():

@@ -22,6 +22,8 @@ FIRST_PSEUDO_STEP = 4_294_967_290
 """Slurm's step ids from here up are no srun's: interactive, batch script, extern, pending (slurm.h: 0xfffffffa...)."""
 RANK_VARIABLES = ("RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK")
 """torchrun's own comes first: under srun it starts several ranks in one Slurm task."""
+PLACE_VARIABLES = ("LOCAL_RANK", "NODE_RANK")
+"""All that Lightning tells the processes that it starts by itself: where one of them is above 0, so is the rank."""
 
 _ADJECTIVES = """
 able airy amber bold brave breezy bright brisk calm candid cheery clear clever cosy crisp curious dapper daring deft
@@ -98,7 +100,8 @@ def rank(environ: Mapping[str, str]) -> int:
         value = environ.get(variable, "").strip()
         if re.fullmatch("[0-9]{1,9}", value):
             return int(value)
-    return 0
+    places = [environ.get(variable, "").strip() for variable in PLACE_VARIABLES]
+    return next((int(place) for place in places if re.fullmatch("0*[1-9][0-9]{0,8}", place)), 0)
 
 
 def _slurm_name(environ: Mapping[str, str]) -> str | None:

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 _KEPT = {"PATH", "HOME", "GIT_DIR", "GIT_WORK_TREE"}
 _CLEARED = {variable.name for variable in VARIABLES} - _KEPT | {PARENT_RUN}
 _CLEARED_PREFIXES = ("DVC_", "STUDIO_", "SLURM_", "OMPI_", "PMI", "TORCHELASTIC_")
-_TAKING_LONG = ("end_to_end", "crash", "studio_clients", "browser", "cli")
+_TAKING_LONG = ("integrations", "end_to_end", "crash", "studio_clients", "browser", "cli")
 
 
 def pytest_configure() -> None:
@@ -66,6 +66,13 @@ def clean_environment() -> Iterator[None]:
 def _away_from_the_user(home: Path) -> dict[str, str]:
     folders = {"XDG_CONFIG_HOME": home / "config", "XDG_STATE_HOME": home / "state", "XDG_CONFIG_DIRS": home / "system"}
     return {name: str(folder) for name, folder in folders.items()} | {"LIVESTREAM_DAEMON": "off"}
+
+
+@pytest.fixture(autouse=True, scope="session")
+def untouched_checkout() -> Iterator[None]:
+    """Let no test's Live make a DVC project of this checkout: `dvc init` even stages it."""
+    yield
+    assert not (ROOT / ".dvc").exists(), "a test has used the checkout as its working folder"
 
 
 @pytest.fixture

@@ -149,6 +149,21 @@ def test_whatever_the_scheduler_says_becomes_a_name_that_git_takes(job: str) -> 
     assert git_takes(name)
 
 
+@pytest.mark.parametrize(
+    ("places", "expected"),
+    [
+        ({"LOCAL_RANK": "0"}, 0),
+        ({"LOCAL_RANK": "0", "NODE_RANK": "0"}, 0),
+        ({"LOCAL_RANK": "2", "NODE_RANK": "0"}, 2),
+        ({"LOCAL_RANK": "0", "NODE_RANK": "1"}, 1),
+        ({"LOCAL_RANK": "3", "RANK": "0"}, 0),
+        ({"LOCAL_RANK": "x"}, 0),
+    ],
+)
+def test_a_place_on_a_node_is_a_rank_where_nothing_else_says_one(places: dict[str, str], expected: int) -> None:
+    assert rank(places) == expected
+
+
 @pytest.mark.parametrize("variable", ["RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK"])
 def test_each_launchers_rank_is_known(variable: str) -> None:
     assert rank({variable: "3"}) == 3

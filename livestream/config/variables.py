@@ -51,6 +51,8 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("OMPI_COMM_WORLD_RANK", "Rank of this process (Open MPI).", "0"),
     Variable("PMI_RANK", "Rank of this process (MPICH, Intel MPI).", "0"),
     Variable("PMIX_RANK", "Rank of this process (PMIx).", "0"),
+    Variable("LOCAL_RANK", "Rank of this process on its node (Lightning), where nothing above says more.", "0"),
+    Variable("NODE_RANK", "Rank of its node (Lightning).", "0"),
     Variable("SLURM_JOB_ID", "Names the experiment, so that ranks and requeued jobs are one."),
     Variable("SLURM_ARRAY_JOB_ID", "As SLURM_JOB_ID, in a job array."),
     Variable("SLURM_ARRAY_TASK_ID", "As SLURM_JOB_ID, in a job array."),

@@ -126,12 +126,12 @@ def _of_path(name: str, path: str | PurePath) -> Picture:
     suffix = PurePath(path).suffix
     if not PurePath(name).suffix and suffix in SUFFIXES:
         name = f"{name}{suffix}"
-    with open(path, "rb") as file, pillow.open(file) as image:
+    with pillow.open(path) as image:
         place, suffix = _place(name)
         picture = _of_image(place, _FORMATS[suffix], image)
         if picture.saved.format != "raw" or not _shows_the_same(image):
             return picture
-        file.seek(0)
+    with open(path, "rb") as file:
         content = file.read()
     kind = sniff(content)
     return picture if kind is None else msgspec.structs.replace(picture, pixels=Pixels(kind, content))

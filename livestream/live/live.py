@@ -15,7 +15,7 @@ import logging
 import os
 from pathlib import PurePath
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from livestream.events import JsonObject
 from livestream.live.dvcyaml import Described
@@ -25,6 +25,9 @@ from livestream.live.monitor import SystemMonitor
 from livestream.live.opening import open_parts
 from livestream.live.options import LiveArguments, read_options
 from livestream.live.saving import Saving
+
+if TYPE_CHECKING:
+    from dvc.repo import Repo
 
 logger = logging.getLogger("livestream")
 
@@ -98,6 +101,11 @@ class Live(LiveLogs):
         last = self._parts.resume(self.summary.get("step"), self.summary)
         self._step = 0 if last is None else last + 1
 
+    @property
+    def _dvc_repo(self) -> Repo | None:
+        """Give DVC's repository to scripts of users that ask DVCLive for it."""
+        return self._parts.project.repo
+
     # -- steps
 
     def next_step(self) -> None:
@@ -120,6 +128,11 @@ class Live(LiveLogs):
             if self._options.writes_dvcyaml:
                 self.make_dvcyaml()
             self._parts.write_report(now=report_now)
+            self._parts.send(self.step, self.summary)
+
+    def post_data_to_studio(self) -> None:
+        """Send what the present step has so far; ``sync`` and ``next_step`` do."""
+        with self._parts.lock:
             self._parts.send(self.step, self.summary)
 
     def end(self) -> None:

@@ -14,9 +14,7 @@ _WITHOUT_GIT = "Can't save experiment without a Git Repo.\nCreate a Git repo (`g
 _WITHOUT_COMMIT = "Can't save experiment to an empty Git Repo.\nAdd a commit (`git commit`) to save experiments."
 _IN_REPRO = "Ignoring `save_dvc_exp` because `dvc repro` is running.\nUse `dvc exp run` to save experiment."
 _IN_EXPERIMENT = "Ignoring `save_dvc_exp` because `dvc exp run` is running"
-_SKIPPED = (
-    "Skipping `dvc add %s` because it is already being tracked automatically as an output of the DVC pipeline."
-)
+_SKIPPED = "Skipping `dvc add %s` because it is already being tracked automatically as an output of the DVC pipeline."
 _OVERLAP = "'%s' is in outputs of stage '%s'.\nRemove it from outputs to make DVCLive work as expected."
 
 
