@@ -1,8 +1,9 @@
-"""Servers for the benchmarks, in a process of their own: ``python -m benchmarks.server bare|timed|slow|hang|fake``.
+"""Servers for the benchmarks, each a process: ``python -m benchmarks.server bare|timed|slow|hang|stall|fake``.
 
 ``bare`` reads a body and answers ``{}``: nothing that takes posts over aiohttp can be quicker. ``timed`` also looks how
 old the newest value of the metric ``sent`` is. ``slow`` answers after 2 s. ``hang`` takes connections and bodies and
-never answers. ``fake`` is `FakeStudio`, which parses and books everything.
+never answers. ``stall`` answers a ``start``, and hangs from then on. ``fake`` is `FakeStudio`, which parses and books
+everything.
 
 The port comes as the first line of standard output, what was counted as the second, once standard input is closed.
 """
@@ -25,7 +26,7 @@ from aiohttp import web
 from benchmarks.harness import ended_after, quiet_environment
 from livestream.testing import FakeStudio
 
-Mode: TypeAlias = Literal["bare", "timed", "slow", "hang", "fake"]
+Mode: TypeAlias = Literal["bare", "timed", "slow", "hang", "stall", "fake"]
 
 TOKEN: Final = "isat_benchmark"
 SLOW_S: Final = 2.0
@@ -99,7 +100,7 @@ async def serve(mode: Mode) -> Tally:
             tally.ages_s.append(age_s)
         if mode == "slow":
             await asyncio.sleep(SLOW_S)
-        if mode == "hang":
+        if mode == "hang" or (mode == "stall" and orjson.loads(body).get("type") != "start"):
             await asyncio.Event().wait()
         tally.last = time.monotonic()
         return web.Response(body=b"{}", content_type="application/json")

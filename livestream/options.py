@@ -28,6 +28,7 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         recording: This rank records.
         contributor: Another process is the experiment's primary writer.
+        guest: The experiment is begun and ended outside: by ``dvc exp run``.
         metric_prefix: ``rank3`` where every rank records.
     """
 
@@ -36,6 +37,7 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     start_daemon: bool = True
     recording: bool = True
     contributor: bool = False
+    guest: bool = False
     metric_prefix: str = ""
 
 
@@ -49,6 +51,7 @@ class ParentRun(msgspec.Struct, frozen=True, kw_only=True):
     recording: bool
     durability: Literal["process", "power"]
     start_daemon: bool
+    guest: bool = False
 
 
 def publish(run: ParentRun, environ: MutableMapping[str, str]) -> None:
@@ -82,6 +85,7 @@ def adopt(parent: ParentRun, identity: Identity, options: RunOptions) -> tuple[I
             start_daemon=parent.start_daemon,
             recording=parent.recording,
             contributor=True,
+            guest=parent.guest,
             metric_prefix=parent.metric_prefix,
         ),
     )

@@ -274,6 +274,7 @@ class Run:
             recording=options.recording,
             durability=options.settings.durability,
             start_daemon=options.start_daemon,
+            guest=options.guest,
         )
 
     # -- what the session asks
@@ -304,6 +305,7 @@ class Run:
             quota_bytes=options.settings.quota_bytes,
             start_daemon=options.start_daemon,
             contributor=options.contributor,
+            guest=options.guest,
             fingerprint=config.fingerprint,
         )
 

@@ -82,7 +82,7 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         ranks: As for ``init``; ``own``: each rank is an experiment of its own.
-        contributor: Somebody else, ``dvc exp run`` for example, begins and ends the experiment.
+        guest: The experiment is begun and ended by somebody else, with posts of its own: ``dvc exp run``.
     """
 
     message: str | None = None
@@ -90,7 +90,7 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     durability: Literal["process", "power"] | None = None
     daemon: Literal["auto", "off"] | None = None
     ranks: Literal["first", "all", "own"] = "first"
-    contributor: bool = False
+    guest: bool = False
 
 
 def begin(arguments: RunArguments, wishes: Wishes) -> Run:
@@ -116,7 +116,8 @@ def begin(arguments: RunArguments, wishes: Wishes) -> Run:
         ),
         start_daemon=(wishes.daemon or settings.daemon) == "auto",
         recording=rank == 0 or wishes.ranks != "first",
-        contributor=(rank > 0 and wishes.ranks != "own") or wishes.contributor,
+        contributor=rank > 0 and wishes.ranks != "own",
+        guest=wishes.guest,
         metric_prefix=f"rank{rank}" if rank > 0 and wishes.ranks == "all" else "",
     )
     run = Run(*((identity, options) if parent is None else adopt(parent, identity, options)))

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 _KEPT = {"PATH", "HOME", "GIT_DIR", "GIT_WORK_TREE"}
 _CLEARED = {variable.name for variable in VARIABLES} - _KEPT | {PARENT_RUN}
 _CLEARED_PREFIXES = ("DVC_", "STUDIO_", "SLURM_", "OMPI_", "PMI", "TORCHELASTIC_")
-_TAKING_LONG = ("integrations", "end_to_end", "crash", "studio_clients", "browser", "cli")
+_TAKING_LONG = ("integrations", "parity", "end_to_end", "crash", "studio_clients", "browser", "cli")
 
 
 def pytest_configure() -> None:

@@ -128,7 +128,7 @@ class Beats:
         """Find the living writers and where their events go; gives way to other tasks after each."""
         groups: dict[_Key, _Group] = {}
         for lane in list(self._lanes()):
-            if not lane.state.started:
+            if not lane.has_begun:
                 continue
             for entry, studio in self._living(lane):
                 group = groups.setdefault(studio.destination.key, _Group(studio, []))

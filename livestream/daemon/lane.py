@@ -214,11 +214,16 @@ class Lane:
 
     # -- whose turn it is
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether data may go: ``start`` went, or all who write are guests, whose host has said it."""
+        return self.state.started or all(entry.info.guest for entry in self.entries.values())
+
     async def _choose(self) -> _Work | None:
         """Find the next thing to send or to pass over; finish the writers that are through."""
         live = [self.entries[uid] for uid in sorted(self.entries) if not self.entries[uid].finished]
         leader = _leader(live)
-        if not self.state.started:
+        if not self.has_begun:
             return await self._opening(leader, live)
         last_word: _Work | None = None
         for entry in self._in_turn(_before_successors(live, leader)):

@@ -276,7 +276,6 @@ class Live(LiveLogs):
     def save_dvc_exp(self) -> None:
         """Save a DVC experiment, where this run saves one; ``end`` does."""
         if self._parts.writes:
-            self._parts.summary_file.close()  # the experiment takes the folder as it is
             self._experiment_rev = self._saving.save(self._exp_name) or self._experiment_rev
             self._parts.signals.saved()
 

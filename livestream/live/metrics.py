@@ -28,9 +28,6 @@ from livestream.live.error import InvalidDataTypeError, InvalidNameError
 logger = logging.getLogger("livestream")
 
 MAX_OPEN: Final = 256
-CHECKED_A_SYNC: Final = 4
-"""Files that are looked at in turn: who removes files below a run removes their folder, as a rule."""
-
 STALE_SYNCS: Final = 2
 """A file that was not written to for so many syncs may lose its descriptor to another."""
 
@@ -154,7 +151,8 @@ class MetricFiles:
     @property
     def exists(self) -> bool:
         """Whether the folder is there."""
-        return self._exists or os.path.isdir(self._folder)
+        self._exists = self._exists or os.path.isdir(self._folder)
+        return self._exists
 
     def append(self, name: str, step: Json, value: MetricValue, timestamp_ms: int | None = None) -> None:
         """Write a row; it is in the file when this returns, unless the disk refuses it, which is said once and counted.
@@ -191,17 +189,17 @@ class MetricFiles:
     def verify(self) -> None:
         """Let files go that somebody removed or replaced: their next row begins a new one, as it does in DVCLive.
 
-        Called once a step.
+        Called once a step, and looks at one file in turn: who removes files below a run removes their folder, as a
+        rule. Where that one is gone all are looked at.
         """
         self._syncs += 1
-        self._exists = os.path.isdir(self._folder)
         if len(self._open) >= self._max_open:
             for file in [file for file in self._open if file.used < self._syncs - STALE_SYNCS]:
                 self._close(file)
         files = list(self._open)
-        turn = self._syncs % -(-len(files) // CHECKED_A_SYNC) if files else 0
-        some = files[turn * CHECKED_A_SYNC :][:CHECKED_A_SYNC]
-        if not all(_is_at(file.path, file.identity) for file in some):
+        one = files[self._syncs % len(files)] if files else None
+        if one is None or not _is_at(one.path, one.identity):
+            self._exists = False  # until somebody asks
             for file in files:
                 if not _is_at(file.path, file.identity):
                     self._close(file)

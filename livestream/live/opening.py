@@ -83,6 +83,6 @@ def _open_stream(parts: Parts) -> Stream:
     options = parts.options
     run = begin(
         RunArguments(name=parts.name, directory=options.directory),
-        Wishes(message=options.message, ranks="own", contributor=parts.project.inside_experiment),
+        Wishes(message=options.message, ranks="own", guest=parts.project.inside_experiment),
     )
     return Stream(run, f"{run.directory}/metrics.json", parts.lock)

@@ -176,7 +176,6 @@ class Parts:
         """Let go of what an ended run holds; logging after it opens what it needs again."""
         self.encoder.wait()
         self.metrics.close()
-        self.summary_file.close()
         if self.claim is not None:
             self.claim.release()
 

@@ -173,7 +173,3 @@ class SummaryFile:
             self._file.put(text)
             self._text = text
         return self._text is not None
-
-    def close(self) -> None:
-        """Leave nothing but the file itself."""
-        self._file.close()

@@ -64,6 +64,7 @@ class WriterInfo(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         directory: The training's folder as Studio names it, posix, relative to the DVC (or Git) root.
         metric_prefix: ``rank3`` where every rank records, else empty.
+        guest: A contributor to an experiment that somebody outside begins and ends: ``dvc exp run``, by its own posts.
         url: The Studio that the run was told of; ``None`` leaves the choice to the moment of delivery.
         config_folder: Where DVC config is looked for at delivery.
         token_fingerprint: A keyed digest of the token that was handed to the daemon, never the token.
@@ -81,6 +82,7 @@ class WriterInfo(msgspec.Struct, frozen=True, kw_only=True):
     directory: str
     client: str = "dvclive"
     metric_prefix: str = ""
+    guest: bool = False
     url: str | None = None
     endpoint: str = "api/live"
     config_folder: str | None = None

@@ -60,6 +60,7 @@ class SessionOptions(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         quota_bytes: ``None``: by the space that is free when the writer starts.
         contributor: This process may not end the experiment, whoever else lives.
+        guest: A contributor; nobody of this spool begins the experiment either.
     """
 
     spool: Path
@@ -74,6 +75,7 @@ class SessionOptions(msgspec.Struct, frozen=True, kw_only=True):
     quota_bytes: int | None = None
     start_daemon: bool = True
     contributor: bool = False
+    guest: bool = False
     fingerprint: Callable[[str, bytes], str] | None = None
 
 
@@ -98,7 +100,7 @@ class Session:
         self._lost: dict[str, int] = {}
         self._next_try = 0.0
         self._ended = False
-        self._forked = options.contributor
+        self._forked = options.contributor or options.guest
         self._opening_lock = threading.Lock()
         self._lost_lock = threading.Lock()
         _register(self)
@@ -266,6 +268,7 @@ class Session:
             directory=options.directory,
             client=options.client,
             metric_prefix=options.metric_prefix,
+            guest=options.guest,
             url=destination.url,
             endpoint=destination.endpoint,
             config_folder=destination.config_folder,

@@ -2,43 +2,24 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from disk import fill, mounted
 from oracle import Dice, Storms, judge
 from processes import until
 from stage import Stage
 
 pytestmark = [pytest.mark.crash, pytest.mark.timeout(300)]
 
-DISK_BYTES = 32 * 1024 * 1024
 NO_QUOTA = {"LIVESTREAM_QUOTA_BYTES": "1000000000000"}
 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "none", str(disk)]
-    if os.getuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode != 0:
-        disk.rmdir()
-        pytest.skip("a tmpfs of its own takes root's rights")
-    yield disk
-    subprocess.run(["umount", "-l", str(disk)], check=True)
-
-
-def _fill(disk: Path) -> Path:
-    filler = disk / "filler"
-    with filler.open("wb", buffering=0) as file:
-        try:
-            while file.write(bytes(65_536)):
-                pass
-        except OSError:
-            return filler
-    raise AssertionError("the disk has no end")
+    with mounted(tmp_path / "disk") as disk:
+        yield disk
 
 
 @pytest.mark.parametrize("profile", ["stock", "livestream"])
@@ -53,7 +34,7 @@ def test_a_full_disk_costs_only_what_is_counted_as_refused(
         storm = storms.begin("run", environ, pauses=0.02, count=10_000_000)
         stage.serve(environ=environ)
         stage.await_ledger(lambda ledger: ledger.rows > 100)
-        filler = _fill(small_disk)
+        filler = fill(small_disk)
         until(lambda: storms.noted("x") or not storm.running, "emit refuses what it cannot keep", 90.0)
         assert storm.running, "the training goes on"
         filler.unlink()

@@ -1,0 +1,12 @@
+"""report="md"."""
+
+from dvclive import Live
+from PIL import Image
+
+with Live(report="md") as live:
+    live.log_params({"lr": 0.1})
+    for step in range(2):
+        live.log_metric("train/loss", 1 / (step + 1))
+        live.log_image("sample.png", Image.new("RGB", (4, 4), (step, 0, 0)))
+        live.next_step()
+    live.log_plot("curve", [{"x": 1, "y": 2}, {"x": 2, "y": 1}], x="x", y="y", title="Curve")

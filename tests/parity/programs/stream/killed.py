@@ -1,0 +1,29 @@
+"""A training that is killed, with rows that were logged in a step that did not end.
+
+row = "A training that is killed"
+studio = ["taken", "late"]
+
+[dvclive]
+arrives = '''
+experiment 1 of git@example.com:team/project.git: running
+dvclive/metrics.json: {"loss": 0.0, "step": 0}
+'''
+
+[livestream]
+arrives = '''
+experiment 1 of git@example.com:team/project.git: done, livestream.WriterDied
+dvclive/plots/metrics/loss.tsv: (0, 0) (1, 0.1) (2, 0.2)
+dvclive/metrics.json: {"loss": 0.2, "step": 2}
+'''
+"""
+
+import os
+import signal
+
+from dvclive import Live
+
+live = Live(exp_name="killed", save_dvc_exp=False)
+for step in range(3):
+    live.log_metric("loss", step / 10)
+    live.next_step()
+os.kill(os.getpid(), signal.SIGKILL)
