@@ -39,9 +39,23 @@ def test_the_import_alone_loads_next_to_nothing(environ: dict[str, str]) -> None
     assert succeed(script, environ) == "\n\n"
 
 
-@pytest.mark.parametrize("first", ["client.post", "run", "errors", "config", "git", "spool.session"])
+@pytest.mark.parametrize("first", ["client.post", "run", "errors", "config", "git", "spool.session", "live", "as_dvclive"])
 def test_each_part_of_the_training_side_is_light_by_itself(first: str, environ: dict[str, str]) -> None:
     assert succeed(f"import livestream.{first}\n{TELL}", environ) == "\n"
+
+
+def test_a_live_that_logs_numbers_loads_nothing_that_only_its_other_calls_need(environ: dict[str, str]) -> None:
+    wanted = {"PIL", "IPython", "dvc", "dvc_render", "dvclive", "matplotlib", "pandas", "psutil", "ruamel", "sklearn"}
+    script = f"""
+    from livestream import Live
+    live = Live(save_dvc_exp=False, dvcyaml=None)
+    live.log_metric("loss", 0.5)
+    live.next_step()
+    live.end()
+    {TELL}
+    say(*sorted({wanted!r} & set(sys.modules)))
+    """
+    assert succeed(script, environ) == "\n\n"
 
 
 def test_posting_needs_neither_requests_nor_voluptuous(environ: dict[str, str]) -> None:
