@@ -39,7 +39,9 @@ def test_the_import_alone_loads_next_to_nothing(environ: dict[str, str]) -> None
     assert succeed(script, environ) == "\n\n"
 
 
-@pytest.mark.parametrize("first", ["client.post", "run", "errors", "config", "git", "spool.session", "live", "as_dvclive"])
+@pytest.mark.parametrize(
+    "first", ["client.post", "run", "errors", "config", "git", "spool.session", "live", "as_dvclive"]
+)
 def test_each_part_of_the_training_side_is_light_by_itself(first: str, environ: dict[str, str]) -> None:
     assert succeed(f"import livestream.{first}\n{TELL}", environ) == "\n"
 

@@ -84,7 +84,13 @@ class LiveLogs:
     def step(self, value: int) -> None:
         self._step = value
 
-    def log_metric(self, name: str, val: float | str, timestamp: bool = False, plot: bool | None = True) -> None:  # noqa: FBT001, FBT002 - DVCLive's signature
+    def log_metric(
+        self,
+        name: str,
+        val: float | str | np.integer[Any] | np.floating[Any],
+        timestamp: bool = False,  # noqa: FBT001, FBT002 - DVCLive's signature
+        plot: bool | None = True,  # noqa: FBT001, FBT002 - DVCLive's signature
+    ) -> None:
         """Log one value of a metric at the present step.
 
         Args:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dvc.utils.studio import notify_refs  # type: ignore[import-untyped]
+from dvc.utils.studio import notify_refs
 from git_cases import Repository, experiment_reference, until
 from studio_stage import REPO_URL, SHA, OpenStudio, body, open_studio
 
