@@ -41,6 +41,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
         url: The Studio to send to, where that is decided already.
         token: What this process was given for that URL, by argument or environment; never written down.
         config_folder: Where DVC's config is looked up at delivery.
+        dvc_posts: DVC itself posts to the Studio: it has a token of its own, by the environment or its config.
     """
 
     experiment: Experiment
@@ -51,6 +52,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     offline: bool
     token: config.Secret | None
     config_folder: Path
+    dvc_posts: bool = False
     problems: tuple[str, ...] = ()
 
 
@@ -90,6 +92,7 @@ def identify(arguments: RunArguments, environ: Mapping[str, str], cwd: Path) -> 
         offline=studio.offline,
         token=studio.token if given else None,
         config_folder=cwd,
+        dvc_posts=studio.token is not None and not studio.offline,
         problems=studio.problems,
     )
 

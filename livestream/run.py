@@ -171,25 +171,44 @@ class Run:
             self._note_trouble(error)
             return None
 
-    def record(self, event: Data, pixels: Mapping[str, images.Pixels] | None = None, *, whole: bool = True) -> bool:
-        """Record an event that is made of checked values.
+    # -- what Live does
 
-        Args:
-            event: Its images may come as pixels.
-            pixels: Images by name, which are stored first.
-            whole: The step is complete with it: a run that resumes goes on after it.
+    def record(self, event: Data, pixels: Mapping[str, images.Pixels] | None = None) -> bool:
+        """Record an event that is made of checked values; its images may come as pixels.
 
         Returns:
-            Whether it was accepted; where not, it is counted.
+            Whether it was accepted. An event that is refused is counted; one that comes after the end is not.
         """
         session = self._session
         if session is None or self._ended:
             return False
         try:
-            return _record(session, event, pixels or {}, event.step if whole else None) is not None
+            return _record(session, event, pixels or {}, None) is not None
         except Exception as error:  # noqa: BLE001 - trouble of ours never stops a training
             self._note_trouble(error)
             return False
+
+    @property
+    def kept_step(self) -> int | None:
+        """The highest step whose rows an earlier ``Live`` of this experiment kept; ``None`` where none did."""
+        return None if self._session is None else self._session.kept_step
+
+    def end_step(self, step: int, kept: int) -> None:
+        """Remember where a ``Live`` that resumes goes on.
+
+        Args:
+            step: The last step that is whole.
+            kept: The highest step whose rows are to be kept.
+        """
+        self._step = step
+        if self._session is not None and not self._ended:
+            self._session.store_whole_step(step, kept)
+
+    def begin_anew(self) -> None:
+        """Forget the steps of earlier runs of this name."""
+        self._step = -1
+        if self._session is not None:
+            self._session.forget_steps()
 
     def _note_trouble(self, error: Exception) -> None:
         if not self._failed:

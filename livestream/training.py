@@ -82,7 +82,7 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         ranks: As for ``init``; ``own``: each rank is an experiment of its own.
-        guest: The experiment is begun and ended by somebody else, with posts of its own: ``dvc exp run``.
+        guest: ``dvc exp run`` begins and ends the experiment, if it has a token to post with.
     """
 
     message: str | None = None
@@ -117,7 +117,7 @@ def begin(arguments: RunArguments, wishes: Wishes) -> Run:
         start_daemon=(wishes.daemon or settings.daemon) == "auto",
         recording=rank == 0 or wishes.ranks != "first",
         contributor=rank > 0 and wishes.ranks != "own",
-        guest=wishes.guest,
+        guest=wishes.guest and identity.dvc_posts,
         metric_prefix=f"rank{rank}" if rank > 0 and wishes.ranks == "all" else "",
     )
     run = Run(*((identity, options) if parent is None else adopt(parent, identity, options)))

@@ -7,10 +7,9 @@ one class of each exception, whichever name it is caught by.
 
 from __future__ import annotations
 
-import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
@@ -21,8 +20,8 @@ from typing import Final
 
 from livestream.as_dvclive.modules import HOMES, PACKAGES
 
-CHILDREN_PATH: Final = str(Path(__file__).with_name("path"))
-"""A folder that answers for dvclive in the path of a new process, where the hook is not in place yet."""
+DISTRIBUTION_PATH: Final = str(Path(__file__).with_name("distribution"))
+"""A folder for a path that has no DVCLive: answers for its version."""
 
 _CONTEXT: Final = DistributionFinder.Context()
 
@@ -42,10 +41,9 @@ class Finder(DistributionFinder):
 
     def find_distributions(self, context: DistributionFinder.Context = _CONTEXT) -> Iterable[Distribution]:
         """Answer for its version where DVCLive itself is not installed."""
-        if context.name is None or _normal(context.name) == "dvclive":
-            others = DistributionFinder.Context(name="dvclive", path=context.path)
-            if next(iter(MetadataPathFinder.find_distributions(others)), None) is None:
-                yield _distribution()
+        is_asked_for = context.name is None or _normal(context.name) == "dvclive"
+        if is_asked_for and DISTRIBUTION_PATH not in context.path and not is_installed(context.path):
+            yield _distribution()
 
 
 class _Substitute(Loader):
@@ -58,19 +56,17 @@ class _Substitute(Loader):
         sys.modules[module.__name__] = import_module(self._home)
 
 
+def is_installed(path: Sequence[str] | None = None) -> bool:
+    """Tell whether a path, or else python's, has DVCLive itself."""
+    elsewhere = [folder for folder in (sys.path if path is None else path) if folder != DISTRIBUTION_PATH]
+    found = MetadataPathFinder.find_distributions(DistributionFinder.Context(name="dvclive", path=elsewhere))
+    return next(iter(found), None) is not None
+
+
 def _distribution() -> Distribution:
-    (folder,) = Path(CHILDREN_PATH).glob("dvclive-*.dist-info")
+    (folder,) = Path(DISTRIBUTION_PATH).glob("dvclive-*.dist-info")
     return Distribution.at(folder)
 
 
 def _normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def for_children(python_path: str | None) -> str:
-    """Give PYTHONPATH for processes that this one starts, from what it is here."""
-    return os.pathsep.join([CHILDREN_PATH, *_parts(python_path)])
-
-
-def _parts(python_path: str | None) -> Iterator[str]:
-    yield from (part for part in (python_path or "").split(os.pathsep) if part and part != CHILDREN_PATH)

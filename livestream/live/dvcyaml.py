@@ -157,8 +157,9 @@ class DvcYamlFile:
     """A dvc.yaml that is kept up to date."""
 
     def __init__(self, path: str, directory: str) -> None:
-        """Keep the file at ``path`` for the run whose folder is ``directory``."""
-        self._path = path
+        """Keep the file at ``path`` for the run whose folder is ``directory``, wherever the process goes."""
+        self._shown = path
+        self._path = os.path.abspath(path)
         self._prefix = own_prefix(directory, path)
         self._described: Described | None = None
         self._stamp: writing.Stamp | None = None
@@ -177,9 +178,9 @@ class DvcYamlFile:
             self._described, self._stamp = copy.deepcopy(described), stamp
             self._stamp = writing.put(self._path, self._text(described, exists=stamp is not None))
         except YAMLError as error:  # stays so until somebody mends the file: the stamp then tells
-            self._say(f"unable to read: '{self._path}', {error}")
+            self._say(f"unable to read: '{self._shown}', {error}")
         except UnicodeDecodeError:
-            self._say(f"unable to read: '{self._path}', is not valid utf-8")
+            self._say(f"unable to read: '{self._shown}', is not valid utf-8")
         except Exception as error:  # noqa: BLE001 - trouble of ours never stops a training
             self._described = None  # a full disk may have space at the next step
             self._say(str(error))

@@ -33,13 +33,18 @@ class Folder:
         """Give the report's path; ``None`` where there is no file of it."""
         return os.path.join(self.directory, f"report.{mode}") if mode in {"html", "md"} else None
 
-    def make(self) -> None:
+    def make(self) -> bool:
         """Make the folder.
+
+        Returns:
+            Whether it was there.
 
         Raises:
             OSError: It cannot be made.
         """
+        was_there = os.path.isdir(self.directory)
         os.makedirs(self.directory, exist_ok=True)
+        return was_there
 
     def sweep(self) -> None:
         """Remove what a kill left half written: hidden files that were not renamed yet."""

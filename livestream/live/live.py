@@ -87,7 +87,6 @@ class Live(LiveLogs):
         self._experiment_rev: str | None = None
         self._inside_with = False
         self._error: BaseException | None = None
-        self._monitor: SystemMonitor | None = None
         self._saving = Saving(options, self._parts.project)
         if self._saving.saves and self._parts.writes:
             self._parts.signals.started(self._exp_name or "")
@@ -97,8 +96,16 @@ class Live(LiveLogs):
             self.monitor_system()
 
     def _go_on(self) -> None:
-        self.summary = self.read_latest()
-        last = self._parts.resume(self.summary.get("step"), self.summary)
+        try:
+            self.summary = self.read_latest()
+        except ValueError as error:  # a power cut may leave half a file
+            step = self._parts.last_whole_step
+            if step is None:
+                raise
+            logger.warning("livestream.summary_not_readable", extra={"file": self.metrics_file, "error": str(error)})
+            self.summary = {"step": step}
+        last = self.summary.get("step")
+        self._parts.resume(last, self.summary)
         self._step = 0 if last is None else last + 1
 
     @property
@@ -128,7 +135,7 @@ class Live(LiveLogs):
             if self._options.writes_dvcyaml:
                 self.make_dvcyaml()
             self._parts.write_report(now=report_now)
-            self._parts.send(self.step, self.summary)
+            self._parts.send(self.step, self.summary, failed=self._error is not None)
 
     def post_data_to_studio(self) -> None:
         """Send what the present step has so far; ``sync`` and ``next_step`` do."""
@@ -142,12 +149,12 @@ class Live(LiveLogs):
         """
         if self._inside_with:
             return
-        if self._monitor is not None:
-            self._monitor.end()
-        with self._parts.lock:
-            parts = self._parts
+        parts = self._parts
+        if parts.monitor is not None:
+            parts.monitor.end()
+        with parts.lock:
             parts.encoder.wait()
-            if self._images and self._options.cache_images:
+            if self._has_images and self._options.cache_images:
                 self.cache(self._folder.images_dir)
             if "step" in self.summary:  # next_step was called before: the run ends at the step it had
                 self._step = self.summary["step"]
@@ -188,12 +195,12 @@ class Live(LiveLogs):
         with self._parts.lock:
             self._parts.write_dvcyaml(
                 Described(
-                    directory=self.dir,
-                    dvc_file=self.dvc_file,
+                    directory=self._parts.folder.directory,
+                    dvc_file=self._parts.dvc_file,
                     params=bool(self._parts.parameters.values),
                     metrics=bool(self._levels or self.summary),
                     histories=self._parts.metrics.exists,
-                    images=bool(self._images),
+                    images=self._has_images,
                     plots=tuple((plot.path, plot.config) for plot in self._plots.values()),
                     artifacts=self._parts.artifacts.described,
                 )
@@ -264,7 +271,9 @@ class Live(LiveLogs):
             tracked = artifacts.copy(path) if copy else path
             if cache:
                 self.cache(tracked)
-            artifacts.describe(tracked, name, {"type": type, "desc": desc, "labels": labels, "meta": meta})
+            artifacts.describe(
+                os.path.abspath(tracked), name, {"type": type, "desc": desc, "labels": labels, "meta": meta}
+            )
 
     def cache(self, path: str | os.PathLike[str]) -> None:
         """Put a file or folder into DVC's cache (``dvc add``)."""
@@ -275,7 +284,10 @@ class Live(LiveLogs):
 
     def save_dvc_exp(self) -> None:
         """Save a DVC experiment, where this run saves one; ``end`` does."""
-        if self._parts.writes:
+        with self._parts.lock:
+            if not self._parts.writes:
+                return
+            self._parts.encoder.wait()
             self._experiment_rev = self._saving.save(self._exp_name) or self._experiment_rev
             self._parts.signals.saved()
 
@@ -295,9 +307,9 @@ class Live(LiveLogs):
             ValueError: A name in ``directories_to_monitor`` is no plain name.
             MissingPackageError: psutil is not installed.
         """
-        if self._monitor is not None:
-            self._monitor.end()
-        self._monitor = SystemMonitor(
+        if self._parts.monitor is not None:
+            self._parts.monitor.end()
+        self._parts.monitor = SystemMonitor(
             lambda name, value, plot: self.log_metric(name, value, timestamp=True, plot=plot),
             interval,
             num_samples,

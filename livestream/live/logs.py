@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from livestream.events import JsonObject, Plot
 from livestream.live import images, plots, sklearn
 from livestream.live.error import InvalidDataTypeError, InvalidPlotTypeError
+from livestream.live.folder import Folder
 from livestream.live.metrics import check_value, parts_of
 from livestream.live.parts import Parts
 from livestream.live.summary import check_place, place
@@ -32,11 +33,11 @@ class LiveLogs:
         """Log into the parts of a run."""
         self.summary: JsonObject = {}
         self._parts = parts
-        self._folder = parts.folder
+        self._folder = Folder(parts.options.directory)  # as given
         self._step: int | None = None
         self._levels: dict[str, tuple[str, ...]] = {}
         self._plots: dict[str, plots.PlotFile] = {}
-        self._images: dict[str, str] = {}
+        self._has_images = False
 
     # -- what there is
 
@@ -142,8 +143,8 @@ class LiveLogs:
         """
         picture = images.take(name, val)
         with self._parts.lock:
-            path = os.path.join(self._folder.images_dir, picture.name)
-            self._images[picture.name] = path
+            path = os.path.join(self._parts.folder.images_dir, picture.name)
+            self._has_images = True
             self._parts.image(picture, path, self.step)
 
     def log_plot(  # noqa: PLR0913, PLR0917 - DVCLive's signature
@@ -182,7 +183,7 @@ class LiveLogs:
             if plot is None:
                 settings = {"template": template or None, "x": x, "y": y, **texts}
                 config = {key: value for key, value in settings.items() if value is not None}
-                plot = plots.PlotFile(name, os.path.join(self.plots_dir, "custom"), config)
+                plot = plots.PlotFile(name, os.path.join(self._parts.folder.plots_dir, "custom"), config)
             sent = Plot(rows=plots.plain_rows(rows), props=plot.config)
             self._parts.plot(plot, rows, sent)
             self._plots[name] = plot
@@ -223,7 +224,7 @@ class LiveLogs:
                 if kind not in sklearn.KINDS:
                     raise InvalidPlotTypeError(name)
                 config = sklearn.settings(kind, title, x_label, y_label, normalized)
-                plot = plots.PlotFile(name, os.path.join(self.plots_dir, "sklearn"), config)
+                plot = plots.PlotFile(name, os.path.join(self._parts.folder.plots_dir, "sklearn"), config)
             content = sklearn.compute(kind, labels, predictions, kwargs)
             sent = Plot(rows=plots.plain_rows(content.rows), props=plot.config, folder="sklearn")
             self._parts.plot(plot, content.file, sent)

@@ -8,6 +8,10 @@ need its quotes, and everything else goes through ``csv`` itself.
 Descriptors are the process's, so only some files keep one. Trainings log the same names each step, in which order the
 least recently used file is always the one that comes next; so a file gives its descriptor up only after it has not been
 used for whole steps, and files beyond the limit are opened for each row.
+
+`dvc exp save`, `git stash` and users put other files in place of open ones, where DVCLive, which opens a path for each
+row, would write to. So a file's first row of a step asks whether the open one has a name still. What has been moved has
+one: that is asked at each end of a step, of one file in turn, as who moves them moves their folder.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ import io
 import logging
 import os
 import resource
+import weakref
 from collections.abc import Iterable
 from math import isfinite
 from typing import Any, Final, TypeAlias
@@ -38,9 +43,11 @@ NUMPY_INTS: Final = frozenset(
     {"intc", "intp", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"}
 )
 NUMPY_FLOATS: Final = frozenset({"float16", "float32", "float64"})
-_JSON_INTEGERS: Final = range(-(2**63), 2**64)
+JSON_INTEGERS: Final = range(-(2**63), 2**64)
+"""What numbers of 64 bits hold, and so what JSON carries as an int everywhere."""
 _NAMES_FAULT: Final = (errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR)
 _numbers: set[type] = {float, int, bool}  # numpy's join as they are met
+_descriptors: set[int] = set()  # of all runs of this process, as the system counts them
 
 
 def check_value(name: str, value: object) -> MetricValue:
@@ -78,7 +85,7 @@ def plain(value: MetricValue) -> Scalar:
     if isinstance(value, float):
         return float(value)
     number = int(value) if isinstance(value, int) else value.item()
-    return number if isinstance(number, float) or number in _JSON_INTEGERS else float(number)
+    return number if isinstance(number, float) or number in JSON_INTEGERS else float(number)
 
 
 def parts_of(name: object) -> tuple[str, ...]:
@@ -138,7 +145,7 @@ class MetricFiles:
 
         Args:
             folder: ``{dir}/plots/metrics``.
-            max_open: Descriptors to keep at most.
+            max_open: Descriptors that the runs of this process keep at most, this one's included.
         """
         self.failed = 0
         self._folder = folder
@@ -147,12 +154,12 @@ class MetricFiles:
         self._max_open = _most_descriptors() if max_open is None else max_open
         self._syncs = 0
         self._exists = False
+        weakref.finalize(self, _close_all, self._open).atexit = False  # a run that nobody ended, and nobody holds
 
     @property
     def exists(self) -> bool:
-        """Whether the folder is there."""
-        self._exists = self._exists or os.path.isdir(self._folder)
-        return self._exists
+        """Whether the folder is there; ``verify`` has seen that it is, where it saw one of its files."""
+        return self._exists or os.path.isdir(self._folder)
 
     def append(self, name: str, step: Json, value: MetricValue, timestamp_ms: int | None = None) -> None:
         """Write a row; it is in the file when this returns, unless the disk refuses it, which is said once and counted.
@@ -175,7 +182,10 @@ class MetricFiles:
             row = f"{start}{step}\t{value!s}{os.linesep}".encode()
         else:
             row = _line(file.fields(step, value, timestamp_ms).values())
-        file.used = self._syncs
+        if file.used < self._syncs:
+            file.used = self._syncs
+            if file.descriptor is not None and not os.fstat(file.descriptor).st_nlink:
+                _close(file, self._open)
         try:
             if file.descriptor is None:
                 self._append_closed(file, row, file.fields(step, value, timestamp_ms))
@@ -187,27 +197,22 @@ class MetricFiles:
             self._note(error, file)
 
     def verify(self) -> None:
-        """Let files go that somebody removed or replaced: their next row begins a new one, as it does in DVCLive.
+        """End a step: the next row of each file looks whether that was removed, and begins a new one then.
 
-        Called once a step, and looks at one file in turn: who removes files below a run removes their folder, as a
-        rule. Where that one is gone all are looked at.
+        Files that are used no more make room for others. Where the one whose turn it is was moved all are opened anew.
         """
         self._syncs += 1
-        if len(self._open) >= self._max_open:
+        if len(_descriptors) >= self._max_open:
             for file in [file for file in self._open if file.used < self._syncs - STALE_SYNCS]:
-                self._close(file)
+                _close(file, self._open)
         files = list(self._open)
-        one = files[self._syncs % len(files)] if files else None
-        if one is None or not _is_at(one.path, one.identity):
-            self._exists = False  # until somebody asks
-            for file in files:
-                if not _is_at(file.path, file.identity):
-                    self._close(file)
+        self._exists = bool(files) and _is_at(files[self._syncs % len(files)])
+        if not self._exists:
+            self.close()
 
     def close(self) -> None:
         """Give the descriptors back; a later row opens its file again."""
-        for file in list(self._open):
-            self._close(file)
+        _close_all(self._open)
 
     def _append_closed(self, file: _File, row: bytes, columns: Iterable[str]) -> None:
         descriptor, status = self._open_or_begin(file.path)
@@ -217,11 +222,11 @@ class MetricFiles:
         except OSError:
             os.close(descriptor)
             raise
-        self._exists = True
         file.identity = (status.st_dev, status.st_ino)
-        if len(self._open) < self._max_open:
+        if len(_descriptors) < self._max_open:
             file.descriptor = descriptor
             self._open.add(file)
+            _descriptors.add(descriptor)
         else:
             os.close(descriptor)
 
@@ -240,12 +245,6 @@ class MetricFiles:
             descriptor = os.open(path, flags, 0o666)
         return descriptor, os.fstat(descriptor)
 
-    def _close(self, file: _File) -> None:
-        if file.descriptor is not None:
-            self._open.discard(file)
-            os.close(file.descriptor)
-            file.descriptor = None
-
     def _note(self, error: OSError, file: _File) -> None:
         self.failed += 1
         if self.failed == 1:
@@ -257,12 +256,25 @@ def _most_descriptors() -> int:
     return MAX_OPEN if limit == resource.RLIM_INFINITY else min(MAX_OPEN, limit // 4)
 
 
-def _is_at(path: str, identity: tuple[int, int] | None) -> bool:
+def _close(file: _File, open_files: set[_File]) -> None:
+    descriptor, file.descriptor = file.descriptor, None
+    open_files.discard(file)
+    if descriptor is not None:
+        _descriptors.discard(descriptor)  # first: once it is closed another thread may be given it
+        os.close(descriptor)
+
+
+def _close_all(open_files: set[_File]) -> None:
+    for file in list(open_files):
+        _close(file, open_files)
+
+
+def _is_at(file: _File) -> bool:
     try:
-        status = os.stat(path)
+        status = os.stat(file.path)
     except OSError:
         return False
-    return (status.st_dev, status.st_ino) == identity
+    return (status.st_dev, status.st_ino) == file.identity
 
 
 def _line(fields: Iterable[Json]) -> bytes:

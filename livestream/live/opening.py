@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import os
+import weakref
 from collections.abc import Mapping
 from pathlib import Path
 
 from livestream import config, names
 from livestream.errors import LivestreamError
 from livestream.identity import RunArguments
+from livestream.live.folder import Folder
 from livestream.live.options import LiveOptions
 from livestream.live.parts import Parts
 from livestream.live.project import Project
@@ -29,54 +32,74 @@ def open_parts(options: LiveOptions, environ: Mapping[str, str]) -> Parts:
     """
     if options.level is not None:
         logger.setLevel(options.level.upper())
-    report = open_report(options.report, options.directory, in_browser=options.opens_report)
+    report = open_report(options.report, os.path.abspath(options.directory), in_browser=options.opens_report)
     project = Project() if options.outside else Project.find(environ, Path.cwd())
     settings = config.read_settings(environ)
-    if names.rank(environ) > 0 and settings.ranks == "first":
-        logger.warning("livestream.rank_is_quiet", extra={"rank": names.rank(environ), "folder": options.directory})
+    rank = names.rank(environ)
+    if rank > 0 and settings.ranks == "first":
+        logger.warning("livestream.rank_is_quiet", extra={"rank": rank, "folder": options.directory})
         return Parts(options, project, report, writes=False)
     project.prepare()
     parts = Parts(options, project, report)
-    claim = _claim(settings.spool.absolute(), options.directory)
-    parts.claim, parts.writes = claim, claim is None or claim.take()
-    _open_folder(parts)
     if not options.outside:
-        parts.name = _name(options, project, claim if parts.writes else None)
-        if claim is not None and parts.writes:
-            parts.is_known = claim.name == parts.name
-            claim.name = parts.name
+        parts.claim, parts.writes = _claim(settings.spool.absolute(), parts)
+    goes_on = _open_folder(parts)
+    if not options.outside:
+        parts.name = _name(parts, rank, goes_on=goes_on)
+        if parts.claim is not None and parts.writes:
+            parts.is_known = goes_on and parts.claim.name == parts.name
+            parts.claim.name = parts.name
         parts.stream = _open_stream(parts)
     return parts
 
 
-def _claim(spool: Path, directory: str) -> FolderFile | None:
+def _claim(spool: Path, parts: Parts) -> tuple[FolderFile | None, bool]:
+    """Take the folder; where the spool cannot say whose it is, it is ours."""
+    folder = parts.folder.directory
     try:
-        return FolderFile(spool, directory)
+        claim = FolderFile(spool, folder)
+        is_ours = claim.take()
     except (OSError, LivestreamError) as error:
-        logger.warning("livestream.folder_not_locked", extra={"folder": directory, "error": str(error)})
-        return None
+        logger.warning("livestream.folder_not_locked", extra={"folder": folder, "error": str(error)})
+        return None, True
+    displace = weakref.WeakMethod(parts.displace)
+    claim.displaced = lambda: (found := displace()) and found()
+    return claim, is_ours
 
 
-def _open_folder(parts: Parts) -> None:
+def _open_folder(parts: Parts) -> bool:
+    """Make the folder ready.
+
+    Returns:
+        Whether the run goes on with what is there.
+    """
+    options = parts.options
     if not parts.writes:
         logger.warning(
             "livestream.folder_is_taken: another process writes %s; this run is streamed, and writes no files there",
-            parts.options.directory,
+            options.directory,
         )
-        return
-    parts.folder.make()
+        return False
+    was_there = Folder(options.directory).make()  # errors name it as it was given
     parts.folder.sweep()
-    if not parts.options.resume:
+    if not options.resume:
         parts.folder.clear()
+    return options.resume and was_there
 
 
-def _name(options: LiveOptions, project: Project, claim: FolderFile | None) -> str:
-    """Name the experiment: a run that resumes goes on under the name that the folder was written for."""
-    if options.resume and claim is not None:
-        name = options.name or claim.name
+def _name(parts: Parts, rank: int, *, goes_on: bool) -> str:
+    """Name the experiment; each run that writes elsewhere, or not at all, is one of its own."""
+    options, project = parts.options, parts.project
+    if project.inside_experiment:
+        return project.experiment_name(options.name)
+    if not parts.writes:
+        return names.random_name()
+    if goes_on and parts.claim is not None:
+        name = options.name or parts.claim.name
         if name is not None and names.name_problem(name) is None:
             return name
-    return project.experiment_name(options.name)
+    name = project.experiment_name(options.name)
+    return f"{name}-rank{rank}" if rank > 0 and name == options.name else name
 
 
 def _open_stream(parts: Parts) -> Stream:
@@ -85,4 +108,6 @@ def _open_stream(parts: Parts) -> Stream:
         RunArguments(name=parts.name, directory=options.directory),
         Wishes(message=options.message, ranks="own", guest=parts.project.inside_experiment),
     )
+    if not options.resume:
+        run.begin_anew()
     return Stream(run, f"{run.directory}/metrics.json", parts.lock)

@@ -17,17 +17,19 @@ from livestream.events import Json, JsonObject, Plot
 from livestream.live.artifacts import Artifacts
 from livestream.live.dvcyaml import Described, DvcYamlFile
 from livestream.live.encoder import Encoder
+from livestream.live.error import YAMLFileCorruptedError
 from livestream.live.folder import Folder
 from livestream.live.images import Picture
-from livestream.live.metrics import MetricFiles, parts_of, plain
+from livestream.live.metrics import MetricFiles, plain
+from livestream.live.monitor import SystemMonitor
 from livestream.live.options import LiveOptions
 from livestream.live.params import Params
 from livestream.live.plots import PlotFile
 from livestream.live.project import Project
 from livestream.live.report import Report
-from livestream.live.resume import drop_unfinished, rows_after
+from livestream.live.resume import Row, drop_unfinished, rows_after
 from livestream.live.stream import Stream
-from livestream.live.summary import SummaryFile, place
+from livestream.live.summary import SummaryFile
 from livestream.live.vscode import Signals
 from livestream.spool.folder import FolderFile
 
@@ -52,47 +54,82 @@ class Parts:
         self.report = report
         self.name: str | None = None
         self.lock = threading.RLock()
-        self.folder = folder = Folder(options.directory)
+        self.folder = folder = Folder(os.path.abspath(options.directory))  # a training may change its working folder
         self.claim: FolderFile | None = None
+        self.monitor: SystemMonitor | None = None
         self.stream: Stream | None = None
         self.writes = writes
         self.is_known = False
         self.metrics = MetricFiles(folder.metrics_dir)
         self.summary_file = SummaryFile(folder.metrics_file)
         self.parameters = Params(folder.params_file)
+        self.dvc_file = os.path.abspath(options.dvc_file)
         self.dvcyaml = DvcYamlFile(options.dvc_file, options.directory)
         self.signals = Signals(None if project.dvc_root is None else str(project.dvc_root))
-        self.artifacts = Artifacts(folder.artifacts_dir)
+        self.artifacts = Artifacts(
+            Folder(options.directory).artifacts_dir
+        )  # DVC names them by where they are from here
         self.encoder = Encoder()
         _LIVING.add(self)
 
-    def resume(self, step: int | None, summary: JsonObject) -> int | None:
+    @property
+    def last_whole_step(self) -> int | None:
+        """The last step that ended, as the spool remembers it; ``None`` where it does not know this folder."""
+        return self.stream.run.step if self.is_known and self.stream is not None else None
+
+    def resume(self, step: int | None, summary: JsonObject) -> None:
         """Go on with what the folder holds.
 
         Args:
             step: The step that metrics.json holds; ``None`` where there is none.
-            summary: What metrics.json holds; what was logged after it, in steps that count, is put in.
-
-        Returns:
-            The last step that counts: the rest is cut off, and the run goes on after it. ``None``: there is none.
+            summary: What metrics.json holds.
         """
-        sent, last = -1, -1 if step is None else step
-        if self.is_known and self.stream is not None and self.stream.run.step is not None:
-            # A process that left in the middle of a step sent what that had; then the step counts.
-            sent = self.stream.run.step
-            last = max(last, sent)
-        histories = self.folder.metrics_dir
         if self.writes:
-            self.parameters.read()
-            if (self.is_known or step is not None) and (cut := drop_unfinished(histories, last)):
-                logger.warning("livestream.unfinished_rows_dropped", extra={"step": last, "rows": cut})
+            self._read_params()
+        kept = -1
+        missed: list[Row] = []
+        if self.is_known and self.stream is not None:
+            run = self.stream.run
+            known = max(_or_before(run.step), _or_before(run.kept_step))
+            last = _or_before(step)
+            # Where metrics.json is of another step than the spool's last, a kill, or a full disk, came between them.
+            kept = max(known, last) if run.step == step else last
+            fell_behind = step is not None and _or_before(run.step) > step
+            self._drop_unfinished(kept, whole_steps=fell_behind)
+            missed = rows_after(self.folder.metrics_dir, known)
+        if self.writes:
             self.report.load()
-        if self.is_known and (step is None or last > step):
-            for row in rows_after(histories, -1 if step is None else step):
-                place(summary, parts_of(row.name), row.value)
         if self.stream is not None:
-            self.stream.go_on(summary, rows_after(histories, sent) if self.is_known else [])
-        return None if last < 0 else last
+            self.stream.go_on(step, kept, summary, missed)
+
+    def _read_params(self) -> None:
+        try:
+            self.parameters.read()
+        except YAMLFileCorruptedError:
+            raise YAMLFileCorruptedError(Folder(self.options.directory).params_file) from None  # as it was given
+
+    def _drop_unfinished(self, kept: int, *, whole_steps: bool) -> None:
+        """Cut off what will be logged again: the rows of a step that never ended.
+
+        Rows of several steps are no such, but where the folder fell behind (``whole_steps``): their training ends its
+        steps in another way than by ``next_step``.
+        """
+        histories = self.folder.metrics_dir
+        steps = {row.step for row in rows_after(histories, kept)} if self.writes else set()
+        if len(steps) == 1 or (steps and whole_steps):
+            cut = drop_unfinished(histories, kept)
+            logger.warning("livestream.unfinished_rows_dropped", extra={"step": kept, "rows": cut})
+
+    def displace(self) -> None:
+        """End what a newer run of this process has taken the folder from: it writes and sends no more."""
+        if self.monitor is not None:
+            self.monitor.end()
+        with self.lock:
+            self.writes = False
+            self.encoder.drop()
+            self.metrics.close()
+            if self.stream is not None:
+                self.stream.end(None, None)
 
     # -- what is logged
 
@@ -167,10 +204,10 @@ class Parts:
                 self.encoder.wait()
             self.report.make(now=now)
 
-    def send(self, step: int, summary: JsonObject) -> None:
-        """Send what belongs to the step."""
+    def send(self, step: int, summary: JsonObject, *, failed: bool = False) -> None:
+        """Send what belongs to the step; ``failed``: an exception has ended the run."""
         if self.stream is not None:
-            self.stream.sync(step, summary)
+            self.stream.sync(step, summary, failed=failed)
 
     def close(self) -> None:
         """Let go of what an ended run holds; logging after it opens what it needs again."""
@@ -184,6 +221,10 @@ class Parts:
         self.lock = threading.RLock()
         if self.stream is not None:
             self.stream.forget(self.lock)
+
+
+def _or_before(step: int | None) -> int:
+    return -1 if step is None else step
 
 
 _LIVING: weakref.WeakSet[Parts] = weakref.WeakSet()

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from livestream.events import Json, JsonObject
 from livestream.live.error import InvalidDataTypeError
+from livestream.live.metrics import JSON_INTEGERS
 from livestream.live.naming import below
 from livestream.live.writing import put
 
@@ -26,7 +27,6 @@ logger = logging.getLogger("livestream")
 
 _CONFIG: Final = ("template", "x", "y", "title", "x_label", "y_label")
 _FLAT: Final = frozenset({str, int, float, bool, type(None)})
-_JSON_INTEGERS: Final = range(-(2**63), 2**64)
 _INDENT: Final = "    "
 
 
@@ -163,7 +163,7 @@ def _plain(value: Json, *, for_stream: bool) -> Any:
 
 
 def _of_64_bits(number: int) -> int | float | str:
-    if number in _JSON_INTEGERS:
+    if number in JSON_INTEGERS:
         return number
     try:
         return float(number)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import suppress
 from functools import cache
 from typing import Any, Final
 
@@ -20,8 +19,6 @@ from livestream.live.writing import Stamp
 
 _AT_CWD: Final = -100
 _EXCHANGE: Final = 2
-_MODE: Final = 0o666  # less the umask, as open() makes files
-_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 
 
 class SwappedFile:
@@ -37,7 +34,7 @@ class SwappedFile:
 
     def is_as_left(self) -> bool:
         """Whether nobody else has touched the file since it was put in place."""
-        return self._left is not None and _stamp(self._path) == self._left
+        return self._left is not None and writing.stamp(self._path, of_link=True) == self._left
 
     def put(self, text: str) -> None:
         """Put a text in place.
@@ -53,44 +50,13 @@ class SwappedFile:
         exchange = _exchanger()
         if exchange is None:
             return False
-        stamp = self._write_next(content)
-        self._is_exchanged = exchange(self._next, self._path)  # some filesystems cannot
+        _, mode = writing.target_of(self._path)
+        spare, stamp = writing.put_beside(self._next, content, mode)
+        self._is_exchanged = exchange(spare, self._path)  # some filesystems cannot
         if self._is_exchanged:
             self._left = stamp
-        _remove(self._next)
+        writing.remove(spare)
         return self._is_exchanged
-
-    def _write_next(self, content: bytes) -> Stamp:
-        try:
-            descriptor = os.open(self._next, _FLAGS, _MODE)
-        except FileExistsError:  # a kill has left it
-            os.unlink(self._next)
-            descriptor = os.open(self._next, _FLAGS, _MODE)
-        try:
-            written = os.write(descriptor, content)
-            while written < len(content):
-                written += os.write(descriptor, content[written:])
-            status = os.fstat(descriptor)
-        except OSError:
-            _remove(self._next)
-            raise
-        finally:
-            os.close(descriptor)
-        return status.st_ino, status.st_mtime_ns, status.st_size
-
-
-def _stamp(path: str) -> Stamp | None:
-    """As ``writing.stamp``, of a link itself: what it leads to is not exchanged."""
-    try:
-        status = os.lstat(path)
-    except OSError:
-        return None
-    return status.st_ino, status.st_mtime_ns, status.st_size
-
-
-def _remove(path: str) -> None:
-    with suppress(OSError):
-        os.unlink(path)
 
 
 @cache

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from contextlib import suppress
+import weakref
 from typing import Final
 
 from livestream.live import writing
@@ -43,13 +43,17 @@ class Signals:
 
     def saved(self) -> None:
         """Say that the experiment has been saved, or will not be."""
-        _remove(self._started)
+        if self._started is not None:
+            writing.remove(self._started)
 
     def step(self, step: int) -> None:
-        """Say that a step is complete."""
+        """Say that a step is complete; ``Live.step`` is the user's to set, and what is no number is not told."""
         if self._completed is None:
             return
-        content = _text({"pid": os.getpid(), "step": step}).encode()
+        try:
+            content = _text({"pid": os.getpid(), "step": int(step)}).encode()
+        except Exception:  # noqa: BLE001 - an object of the user's may raise anything
+            return
         try:
             if not self._overwrite(content):
                 self._begin(self._completed, content)
@@ -60,7 +64,8 @@ class Signals:
     def ended(self) -> None:
         """Say that there will be no more steps."""
         self._let_go()
-        _remove(self._completed)
+        if self._completed is not None:
+            writing.remove(self._completed)
 
     def _overwrite(self, content: bytes) -> bool:
         if self._descriptor is None or len(content) < self._size:
@@ -75,12 +80,14 @@ class Signals:
         self._let_go()
         writing.put_bytes(path, content)
         self._descriptor = os.open(path, os.O_WRONLY)
+        self._closes = weakref.finalize(self, os.close, self._descriptor)  # also where nobody ends the run
+        self._closes.atexit = False
         self._size = len(content)
 
     def _let_go(self) -> None:
         if self._descriptor is not None:
-            os.close(self._descriptor)
             self._descriptor = None
+            self._closes()
 
 
 def _path(root: str | None, name: str) -> str | None:
@@ -89,9 +96,3 @@ def _path(root: str | None, name: str) -> str | None:
 
 def _text(content: dict[str, str | int]) -> str:
     return json.dumps(content, ensure_ascii=False)
-
-
-def _remove(path: str | None) -> None:
-    if path is not None:
-        with suppress(OSError):
-            os.remove(path)

@@ -4,6 +4,9 @@ The primary holds the lock for as long as it lives, so a second process of the s
 contributor, and a requeued job, whose predecessor was killed, finds the lock free. The last step is stored at each
 event: a run that resumes goes on after it, whatever ended the one before. It has a file of its own, because closing a
 locked file drops its lock (see ``livestream.spool.layout``).
+
+A ``Live`` stores two steps, when one is over: the last that was whole, and the highest of which rows are to be kept.
+The second is above the first where steps go back and forth, and where a run ends with rows of a step that never ended.
 """
 
 from __future__ import annotations
@@ -25,6 +28,9 @@ _BYTES: Final = 4096
 _MAGIC: Final = b"lsstep01"
 _STEP: Final = struct.Struct("<q")
 _STEP_AT: Final = len(_MAGIC)
+_KEPT: Final = struct.Struct("<8sq")
+_KEPT_MAGIC: Final = b"lskept01"
+_KEPT_AT: Final = _STEP_AT + _STEP.size
 
 
 class ExperimentFile:
@@ -41,6 +47,7 @@ class ExperimentFile:
         self._map: mmap.mmap | None = None
         self._marked = False
         self.last_step: int | None = None
+        self.kept_step: int | None = None
 
     def take(self) -> bool:
         """Become the primary writer; ``False`` where a living one is there already. Either way the last step is read.
@@ -52,10 +59,12 @@ class ExperimentFile:
         primary = self._lock.take()
         try:
             self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            content = os.pread(self._descriptor, _STEP_AT + _STEP.size, 0)
+            content = os.pread(self._descriptor, _KEPT_AT + _KEPT.size, 0).ljust(_KEPT_AT + _KEPT.size, b"\0")
             if content.startswith(_MAGIC):
                 self.last_step = _STEP.unpack_from(content, _STEP_AT)[0]
                 self._marked = True
+                magic, kept = _KEPT.unpack_from(content, _KEPT_AT)
+                self.kept_step = kept if magic == _KEPT_MAGIC else None
             if primary:
                 os.posix_fallocate(self._descriptor, 0, _BYTES)
                 self._map = mmap.mmap(self._descriptor, _BYTES) if self._mapped else None
@@ -77,6 +86,27 @@ class ExperimentFile:
         elif self._descriptor >= 0:
             with suppress(OSError):  # the event is safe already; a resumed run then repeats a step
                 os.pwrite(self._descriptor, _MAGIC + _STEP.pack(step), 0)
+
+    def store_whole_step(self, step: int, kept: int) -> None:
+        """Store the last step that was whole, and the highest whose rows are to be kept."""
+        self.kept_step = kept
+        content = _KEPT.pack(_KEPT_MAGIC, kept)
+        if self._map is not None:
+            self._map[_KEPT_AT : _KEPT_AT + _KEPT.size] = content
+        elif self._descriptor >= 0:
+            with suppress(OSError):
+                os.pwrite(self._descriptor, content, _KEPT_AT)
+        self.store_step(step)
+
+    def forget_steps(self) -> None:
+        """Begin the experiment anew: what an earlier run of its name stored says nothing about this one."""
+        self.last_step = self.kept_step = None
+        self._marked = False
+        if self._map is not None:
+            self._map[: _KEPT_AT + _KEPT.size] = bytes(_KEPT_AT + _KEPT.size)
+        elif self._descriptor >= 0:
+            with suppress(OSError):
+                os.pwrite(self._descriptor, bytes(_KEPT_AT + _KEPT.size), 0)
 
     def release(self) -> None:
         """Stop being the primary writer."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,7 +18,11 @@ from livestream.spool.layout import EXPERIMENT_FOLDER, FileLock, private_folder
 
 
 class FolderFile:
-    """An output folder's place in a spool. Used by one process at a time: the one that has taken the lock."""
+    """An output folder's place in a spool. Used by one process at a time: the one that has taken the lock.
+
+    Attributes:
+        displaced: Called when a newer run of this process takes the folder.
+    """
 
     def __init__(self, spool: Path, folder: str | os.PathLike[str]) -> None:
         """Name the files; ``take`` opens them.
@@ -29,6 +34,7 @@ class FolderFile:
         place = private_folder(private_folder(spool) / EXPERIMENT_FOLDER)
         self._lock = FileLock(place / f"{digest}.folder")
         self._path = place / f"{digest}.name"
+        self.displaced: Callable[[], object] | None = None
 
     def take(self) -> bool:
         """Become the folder's writer; ``False`` where another living process is.
@@ -42,6 +48,8 @@ class FolderFile:
         """
         if (before := _TAKEN.get(self._lock.path)) is not None:
             before.release()
+            if before.displaced is not None:
+                before.displaced()
         taken = self._lock.take()
         if taken:
             _TAKEN[self._lock.path] = self

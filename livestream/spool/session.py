@@ -100,7 +100,7 @@ class Session:
         self._lost: dict[str, int] = {}
         self._next_try = 0.0
         self._ended = False
-        self._forked = options.contributor or options.guest
+        self._forked = options.contributor
         self._opening_lock = threading.Lock()
         self._lost_lock = threading.Lock()
         _register(self)
@@ -110,6 +110,21 @@ class Session:
     def last_step(self) -> int | None:
         """The experiment's last step that this spool knows."""
         return self._experiment.last_step if self._experiment is not None else None
+
+    @property
+    def kept_step(self) -> int | None:
+        """The highest step whose rows a ``Live`` of this experiment keeps."""
+        return self._experiment.kept_step if self._experiment is not None else None
+
+    def store_whole_step(self, step: int, kept: int) -> None:
+        """Store where a ``Live`` of this experiment goes on."""
+        if self._experiment is not None:
+            self._experiment.store_whole_step(step, kept)
+
+    def forget_steps(self) -> None:
+        """Begin the experiment anew, whatever an earlier run of its name stored."""
+        if self._experiment is not None:
+            self._experiment.forget_steps()
 
     def append(self, payload: bytes, weight: Weight, step: int | None = None) -> int | None:
         """Accept one encoded event; ``None`` where it was refused, and counted."""
@@ -242,8 +257,8 @@ class Session:
     def _choose_role(self, experiment: ExperimentFile) -> None:
         if self._experiment is not None:
             self._experiment.release()
-            experiment.last_step = self._experiment.last_step
-        primary = not self._forked and experiment.take()
+            experiment.last_step, experiment.kept_step = self._experiment.last_step, self._experiment.kept_step
+        primary = not self._forked and experiment.take() and not self.options.guest
         self.role = "primary" if primary else "contributor"
         self._experiment = experiment
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -39,17 +40,22 @@ class Place:
         target.write_text(textwrap.dedent(source))
         return str(target)
 
-    def python(self, *words: str, code: int = 0) -> str:
-        """Run a python without site-packages of its own; give what it printed."""
-        ran = subprocess.run(
+    def run(self, *words: str, stdin: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
+        """Run a python without site-packages of its own."""
+        return subprocess.run(
             [sys.executable, "-S", *words],
             cwd=self.folder,
-            env=self.environ,
+            env=self.environ | environ,
+            input=stdin,
             capture_output=True,
             text=True,
             timeout=60,
             check=False,
         )
+
+    def python(self, *words: str, code: int = 0) -> str:
+        """Run one; give what it printed."""
+        ran = self.run(*words)
         assert ran.returncode == code, (ran.stdout, ran.stderr)
         return ran.stdout + (ran.stderr if code else "")
 
@@ -185,33 +191,108 @@ if __name__ == "__main__":
 
 
 def test_a_script_runs_as_python_runs_it(place: Place) -> None:
-    script = place.write("scripts/train.py", SCRIPT)
+    place.write("scripts/train.py", SCRIPT)
     place.write("scripts/neighbour.py", "HERE = 'beside it'")
 
-    out = place.python("-m", "livestream.as_dvclive", script, "-out", "3", code=3)
+    out = place.python("-m", "livestream.as_dvclive", "scripts/train.py", "-out", "3", code=3)
 
     folder = str(place.folder / "scripts")
-    assert out == f"['{script}', '-out', '3'] True beside it {folder}\n"
+    assert out == f"['scripts/train.py', '-out', '3'] True beside it {folder}\n"
     assert (place.folder / "-out" / "plots" / "metrics" / "loss.tsv").read_text() == "step\tloss\n0\t0.5\n"
     queue = only_queue(place.folder / "spool")
     assert (info(queue).directory, [problem.cls for problem in done(queue).errors]) == ("-out", [])
 
 
-def test_a_module_runs_as_python_runs_it(place: Place) -> None:
-    place.write("trainings/__init__.py", "")
-    path = place.write("trainings/one.py", "import sys, dvclive\nprint(__name__, __package__, sys.argv, dvclive.Live)")
+TELLS = """
+import sys
+main = sys.modules["__main__"]
+print(__name__, globals().get("__file__"), __spec__ and __spec__.name, __package__, type(__loader__).__name__)
+print(sys.argv, main.__dict__ is globals(), type(__builtins__), sys.flags.optimize, sys._xoptions)
+print([path for path in sys.path if "as_dvclive" not in path])
+"""
+PICKLES = """
+import atexit, pickle, threading
 
-    out = place.python("-m", "livestream.as_dvclive", "-m", "trainings.one", "--epochs", "2")
+class Own:
+    pass
 
-    assert out == f"__main__ trainings ['{path}', '--epochs', '2'] <class 'livestream.live.live.Live'>\n"
+def pickled():
+    print(pickle.loads(pickle.dumps(Own())))
+
+Own.__repr__ = lambda self: "own"
+atexit.register(pickled)
+threading.Thread(target=lambda: (threading.main_thread().join(), pickled())).start()
+"""
+PROGRAMS = {
+    "pack/__init__.py": "",
+    "pack/tells.py": TELLS,
+    "folder/__main__.py": TELLS,
+    "tells.py": TELLS,
+    "pickles.py": PICKLES,
+    "says.py": "import sys; sys.exit('a text')",
+    "fails.py": "def fail():\n    1 / 0\n\nfail()",
+    "wrong.py": "a = (",
+    "interrupted.py": "import os, signal, time; os.kill(os.getpid(), signal.SIGINT); time.sleep(9)",
+}
 
 
-@pytest.mark.parametrize("words", [[], ["-m"], ["--help"], ["nowhere.py"]])
+@pytest.mark.parametrize(
+    ("options", "words", "code"),
+    [
+        ("", "tells.py -a -m b", 0),
+        ("-O -X one", "./pack/../tells.py", 0),
+        ("-P", "tells.py", 0),
+        ("", "folder", 0),
+        ("", "-m pack.tells --epochs 2", 0),
+        ("", "-m nothing", 1),
+        ("", "-m", 2),
+        ("", "-c exec(open('tells.py').read()) 3", 0),
+        ("", "- 1 2", 0),
+        ("", "pickles.py", 0),
+        ("", "says.py", 1),
+        ("", "fails.py", 1),
+        ("", "wrong.py", 1),
+        ("", "nowhere.py", 2),
+        ("", "interrupted.py", -signal.SIGINT),
+    ],
+)
+def test_a_program_runs_as_python_runs_it(options: str, words: str, code: int, place: Place) -> None:
+    for path, source in PROGRAMS.items():
+        place.write(path, source)
+
+    plain = place.run(*options.split(), *words.split(), stdin=TELLS)
+    ours = place.run(*options.split(), "-m", "livestream.as_dvclive", *words.split(), stdin=TELLS)
+
+    assert (ours.returncode, ours.stdout, ours.stderr) == (plain.returncode, plain.stdout, plain.stderr)
+    assert ours.returncode == code
+    assert ours.stdout or ours.stderr
+
+
+def test_other_ways_to_call_it(place: Place) -> None:
+    script = place.write("asks.py", "import sys, dvclive; print(dvclive.Live, sys.argv[1:], sys.flags.optimize)")
+    by_program = (
+        f"import runpy, sys; sys.argv[1:] = {[script, 'a']!r}; runpy.run_module('livestream.as_dvclive', None, "
+    )
+    live = "<class 'livestream.live.live.Live'>"
+
+    assert place.python("-Om", "livestream.as_dvclive", script, "-m") == f"{live} ['-m'] 1\n"
+    assert place.python("-mlivestream.as_dvclive", script) == f"{live} [] 0\n"
+    assert place.python("-m", "runpy", "livestream.as_dvclive", script) == f"{live} [] 0\n"
+    assert place.python("-c", by_program + "'__main__', True)") == f"{live} ['a'] 0\n"
+    debugged = place.run("-m", "pdb", "-m", "livestream.as_dvclive", script, stdin="continue\n")
+    assert f"> {script}(1)<module>()" in debugged.stdout
+
+
+@pytest.mark.parametrize("words", [[], ["--help"], ["-E", "a.py"]])
 def test_what_cannot_be_run_is_said(words: list[str], place: Place) -> None:
-    said = place.python("-m", "livestream.as_dvclive", *words, code=2)
+    assert place.python("-m", "livestream.as_dvclive", *words, code=2).startswith("usage: python ")
 
-    assert "usage: python -m livestream.as_dvclive" in said or "can't open file" in said
-    assert "Traceback" not in said
+
+def test_a_python_that_ignores_the_path_by_which_it_works_is_told_so(place: Place) -> None:
+    path = f"import sys; sys.path[1:1] = {place.environ['PYTHONPATH'].split(':')!r}; sys.argv[1:] = ['a.py']; "
+    calls = path + "import runpy; runpy.run_module('livestream.as_dvclive', None, '__main__', True)"
+
+    assert "needs PYTHONPATH" in place.python("-E", "-c", calls, code=2)
 
 
 def test_processes_that_a_script_starts_have_it_as_well(place: Place) -> None:
@@ -248,3 +329,54 @@ def test_processes_that_a_script_starts_have_it_as_well(place: Place) -> None:
         "3.49.1 livestream.as_dvclive.modules.utils",
         "True",
     ]
+
+
+def test_another_environments_python_imports_the_dvclive_that_it_has(place: Place) -> None:
+    place.write("theirs/dvclive/__init__.py", "NAME = 'theirs'")
+    place.write("theirs/dvclive/live.py", "")
+    theirs = str(place.folder / "theirs")
+    first = place.python("-m", "livestream.as_dvclive", "-c", "import os; print(os.environ['PYTHONPATH'])")
+    inherited = first.partition(f":{ROOT}:")[0]
+
+    has = place.run("-c", "import dvclive.live; print(dvclive.NAME)", PYTHONPATH=f"{inherited}:{theirs}")
+    has_not = place.run("-c", "import dvclive", PYTHONPATH=inherited)
+
+    assert (has.stdout, has.stderr) == ("theirs\n", "")
+    assert has_not.stderr.endswith("\nModuleNotFoundError: No module named 'dvclive'\n")
+    assert "livestream'" not in has_not.stderr
+
+
+def test_the_path_that_a_script_inherits_stays_behind_ours(place: Place) -> None:
+    asks = "import os; print(os.environ['PYTHONPATH'])"
+    nested = ["-m", "livestream.as_dvclive"] * 2
+
+    once, twice = (
+        place.run(*words, "-c", asks, PYTHONPATH=f":{place.environ['PYTHONPATH']}:").stdout
+        for words in (nested[:2], nested)
+    )
+
+    assert once.endswith(f"::{place.environ['PYTHONPATH']}:\n")  # empty parts are the working folder
+    assert once == twice
+
+
+def test_an_installed_dvclive_is_the_only_distribution_of_that_name(tmp_path: Path) -> None:
+    pytest.importorskip("dvclive", reason="DVCLive is not installed")
+    asking = """
+    import importlib.metadata, subprocess, sys
+    print([one.name for one in importlib.metadata.distributions()].count("dvclive"))
+    print(bool(importlib.metadata.requires("dvclive")), importlib.metadata.packages_distributions()["dvclive"])
+    import dvclive
+    print([one.name for one in importlib.metadata.distributions()].count("dvclive"), dvclive.Live, flush=True)
+    if sys.argv[1:]:
+        subprocess.run([sys.executable, __file__], check=True)
+    """
+    (tmp_path / "asks.py").write_text(textwrap.dedent(asking))
+    ran = subprocess.run(
+        [sys.executable, "-m", "livestream.as_dvclive", "asks.py", "child"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert ran.stdout == "1\nTrue ['dvclive']\n1 <class 'livestream.live.live.Live'>\n" * 2

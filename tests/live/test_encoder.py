@@ -3,63 +3,18 @@ from __future__ import annotations
 import logging
 import os
 import threading
-import time
 import weakref
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from encoder_cases import SCRIPT, Story, Watched, noise, until
 from PIL import Image
 from training_cases import run, small_disk, succeed
 
 from livestream.images import Pixels
 from livestream.live import encoder, images
 from livestream.live.encoder import Encoder
-from livestream.live.images import Picture
-
-OPEN = threading.Event()
-OPEN.set()
-
-
-class Watched(Picture, frozen=True, kw_only=True):
-    """A picture that tells when and by whom it is written, and waits for its gate."""
-
-    log: list[tuple[str, str]]
-    gate: threading.Event = OPEN
-    begun: threading.Event = OPEN
-
-    def save(self, path: str) -> None:
-        self.begun.set()
-        assert self.gate.wait(30)
-        self.log.append((f"{path} {self.name}", threading.current_thread().name))
-
-
-class Story:
-    """Watched pictures of one test, and what became of them."""
-
-    def __init__(self) -> None:
-        self.log: list[tuple[str, str]] = []
-        self.gate = threading.Event()
-
-    def picture(self, name: str = "", size: int = 1, **more: Any) -> Watched:
-        pixels = Pixels("png", bytes(size))
-        return Watched(name=name, pixels=pixels, saved=pixels, format="PNG", log=self.log, **more)
-
-    def hold(self, held: Encoder, path: str = "held", **more: Any) -> None:
-        """Keep the thread in one picture until the gate is opened."""
-        begun = threading.Event()
-        held.put(self.picture("first", gate=self.gate, begun=begun, **more), path)
-        assert begun.wait(30)
-
-    @property
-    def written(self) -> list[str]:
-        return [what for what, _ in self.log]
-
-    @property
-    def writers(self) -> set[str]:
-        return {who for _, who in self.log}
 
 
 @pytest.fixture
@@ -67,19 +22,8 @@ def story() -> Story:
     return Story()
 
 
-def noise(number: int, *shape: int) -> np.ndarray[Any, Any]:
-    return np.random.default_rng(number).integers(0, 256, shape, dtype=np.uint8)
-
-
 def threads() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == "livestream-images"]
-
-
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
 
 
 def test_files_are_there_when_the_wait_is_over_and_are_what_pillow_saves(tmp_path: Path) -> None:
@@ -256,31 +200,41 @@ def test_where_no_thread_can_be_had_the_caller_writes(story: Story, monkeypatch:
     assert writer.wait()
 
 
-class Interrupted(Picture, frozen=True, kw_only=True):
-    """A picture whose caller is interrupted the first time."""
-
-    tries: list[str]
-
-    def save(self, path: str) -> None:  # noqa: ARG002 - as a picture's
-        self.tries.append(threading.current_thread().name)
-        if len(self.tries) == 1:
-            raise KeyboardInterrupt
-
-
-def test_what_a_caller_was_interrupted_in_is_written_all_the_same(story: Story) -> None:
-    writer = Encoder(max_pictures=1)
+def test_what_is_dropped_is_never_written_and_nothing_is_when_the_drop_is_over(story: Story) -> None:
+    writer = Encoder()
     story.hold(writer)
-    tries: list[str] = []
-    pixels = Pixels("png", b"1")
-    writer.put(Interrupted(name="", pixels=pixels, saved=pixels, format="PNG", tries=tries), "a")
-    with pytest.raises(KeyboardInterrupt):
-        writer.put(story.picture(), "b")
+    for path in ("held", "a", "b"):
+        writer.put(story.picture("dropped"), path)
+    dropping = threading.Thread(target=writer.drop)
+    dropping.start()
+    until(lambda: not writer._waiting)
+    dropping.join(0.05)
+    assert dropping.is_alive()
+    assert story.log == []
     story.gate.set()
-    until(lambda: len(tries) == 2)
+    dropping.join(30)
 
+    assert story.written == ["held first"]
+    assert writer.wait(0)
+    writer.put(story.picture("later"), "a")
     assert writer.wait(30)
-    assert tries == ["MainThread", "livestream-images"]
-    assert writer._bytes == 0
+    assert story.written == ["held first", "a later"]
+
+
+def test_what_is_dropped_while_a_caller_writes_is_over_for_the_caller_too(story: Story) -> None:
+    class Dropping(Watched, frozen=True, kw_only=True):
+        def save(self, path: str) -> None:
+            writer.drop()  # as a signal's handler would
+            super().save(path)
+
+    writer = Encoder()
+    writer.forget()
+    pixels = Pixels("png", b"1")
+    for path in ("a", "b"):
+        writer._waiting[path] = Dropping(name="", pixels=pixels, saved=pixels, format="PNG", log=story.log)
+    assert writer.wait(30)
+
+    assert story.written == ["a "]
 
 
 def test_failures_are_counted_and_the_first_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -318,19 +272,6 @@ def test_a_full_disk_keeps_what_was_written_and_the_training_goes_on() -> None:
         for name in names:
             found = np.asarray(Image.open(disk / name))
             assert np.array_equal(found, noise(int(name.removesuffix(".png")), 256, 256, 3))
-
-
-SCRIPT = """
-import os, signal, sys, threading
-import numpy as np
-from livestream.live import encoder, images
-from livestream.live.encoder import Encoder
-from livestream.live.images import Picture
-folder = sys.argv[1]
-def put(writer, name, number=0):
-    array = np.random.default_rng(number).integers(0, 256, (256, 256, 3), dtype=np.uint8)
-    writer.put(images.take("a.png", array), f"{folder}/{name}.png")
-"""
 
 
 def test_a_process_that_just_ends_has_written_all(environ: dict[str, str], tmp_path: Path) -> None:
@@ -375,37 +316,3 @@ for writer in writers:
 print("ended", flush=True)
 """
     assert succeed(SCRIPT + source, environ, tmp_path) == "ended\n"
-
-
-def test_after_a_fork_each_process_writes_its_own(environ: dict[str, str], tmp_path: Path) -> None:
-    source = """
-begun, gate = threading.Event(), threading.Event()
-class Held(Picture, frozen=True):
-    def save(self, path):
-        begun.set()
-        gate.wait()
-        super().save(path)
-taken = images.take("a.png", np.zeros((2, 2), dtype=np.uint8))
-writer = Encoder()
-writer.put(Held(taken.name, taken.pixels, taken.saved, taken.format), f"{folder}/held.png")
-begun.wait()
-put(writer, "waiting")
-with writer._changed:  # as if another thread were just putting one
-    child = os.fork()
-if child == 0:
-    put(writer, "child")
-    assert writer.wait(30)
-    print("child", sorted(os.listdir(folder)), flush=True)
-    os._exit(0)
-assert os.waitpid(child, 0)[1] == 0
-gate.set()
-put(writer, "parent")
-writer.wait()
-print("parent", sorted(os.listdir(folder)))
-"""
-    folder = tmp_path / "images"
-
-    assert succeed(SCRIPT + source, environ, folder).splitlines() == [
-        "child ['child.png']",
-        "parent ['child.png', 'held.png', 'parent.png', 'waiting.png']",
-    ]

@@ -252,12 +252,11 @@ def test_files_have_the_bytes_that_dvclive_writes(logged: list[tuple[str, int, A
         assert files.exists is (ours / "metrics").is_dir()
 
 
-def test_an_open_file_costs_one_system_call_a_row(
-    files: MetricFiles, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def counted(monkeypatch: pytest.MonkeyPatch, *names: str) -> list[str]:
+    """Count calls of os's functions: their names are added in the order of the calls."""
     calls: list[str] = []
 
-    def counted(name: str) -> None:
+    def count(name: str) -> None:
         real = getattr(os, name)
 
         def call(*args: Any, **named: Any) -> Any:
@@ -266,8 +265,15 @@ def test_an_open_file_costs_one_system_call_a_row(
 
         monkeypatch.setattr(os, name, call)
 
-    for name in ("open", "write", "close", "stat", "fstat", "makedirs", "mkdir"):
-        counted(name)
+    for name in names:
+        count(name)
+    return calls
+
+
+def test_an_open_file_costs_one_system_call_a_row(
+    files: MetricFiles, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = counted(monkeypatch, "open", "write", "close", "stat", "fstat", "makedirs", "mkdir")
     files.append("train/loss", 0, 0.5)
     calls.clear()
     for step in range(1, 100):
@@ -403,6 +409,107 @@ def test_what_somebody_does_to_a_file_has_the_end_that_it_has_with_dvclive(
         assert files.exists is (ours / "metrics").is_dir()
     files.close()
     assert tree(ours) == tree(theirs)
+
+
+def stashed(path: Path) -> None:
+    """As `git stash -u` and `git stash pop` do: another file with the same content."""
+    content = path.read_text()
+    path.unlink()
+    path.write_text(content)
+
+
+@pytest.mark.parametrize("happens", [removed, replaced, folder_removed, truncated, stashed])
+@pytest.mark.parametrize("max_open", [0, 8])
+def test_what_somebody_does_to_a_file_between_two_steps_costs_no_row(
+    happens: Any, max_open: int, tmp_path: Path
+) -> None:
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    files = MetricFiles(str(ours / "metrics"), max_open)
+    for step in range(4):
+        for value in (0.5, 0.25):
+            write_ours(files, "train/loss", step, value)
+            write_theirs(theirs, "train/loss", step, value)
+        assert tree(ours) == tree(theirs)
+        files.verify()
+        if step % 2 == 1:
+            for folder in (ours, theirs):
+                happens(folder / "metrics" / "train" / "loss.tsv")
+    files.close()
+    assert files.failed == 0
+
+
+def test_gits_stash_between_two_steps_loses_no_row(tmp_path: Path) -> None:
+    def git(*arguments: str) -> None:
+        identity = ("-c", "user.name=a", "-c", "user.email=a@b.c")
+        subprocess.run(["git", *identity, *arguments], cwd=tmp_path, check=True, capture_output=True)
+
+    git("init")
+    git("commit", "--allow-empty", "-m", "first")
+    files = MetricFiles(str(tmp_path / "dvclive" / "plots" / "metrics"))
+    names = ("train/loss", "train/acc", "lr")
+    for step in range(3):
+        for name in names:
+            files.append(name, step, 0.5)
+        files.verify()
+        git("stash", "-u")
+        git("stash", "pop")
+    files.close()
+    for name in names:
+        rows = (tmp_path / "dvclive" / "plots" / "metrics" / f"{name}.tsv").read_text().splitlines()
+        assert rows[1:] == [f"{step}\t0.5" for step in range(3)]
+
+
+def test_a_step_asks_once_a_file_whether_it_has_a_name_still(
+    files: MetricFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = counted(monkeypatch, "open", "write", "close", "stat", "fstat")
+    for _ in range(2):
+        calls.clear()
+        for step in range(5):
+            for number in range(10):
+                files.append(f"m{number}", step, 0.5)
+        files.verify()
+        assert files.exists
+    monkeypatch.undo()
+    assert {name: calls.count(name) for name in set(calls)} == {"write": 50, "fstat": 10, "stat": 1}
+
+
+def test_whether_the_folder_is_there_is_true_after_each_step(files: MetricFiles, folder: Path) -> None:
+    for step in range(12):
+        files.append(f"m{step % 3}", step, 0.5)
+        if step % 4 == 3:
+            shutil.rmtree(folder)
+        elif step % 4 == 1:
+            (folder / "m0.tsv").unlink(missing_ok=True)
+        files.verify()
+        assert files.exists is (step % 4 != 3)
+
+
+def test_a_run_that_nobody_ended_gives_its_descriptors_back(folder: Path) -> None:
+    for _ in range(3):
+        files = MetricFiles(str(folder))
+        for number in range(20):
+            files.append(f"m{number}", 0, 0.5)
+        assert descriptors(folder) == 20
+        del files
+        assert descriptors(folder) == 0
+
+
+def test_the_runs_of_a_process_share_its_descriptors(tmp_path: Path) -> None:
+    runs = [MetricFiles(str(tmp_path / f"{number}"), max_open=6) for number in range(4)]
+    for step in range(3):
+        for files in runs:
+            for number in range(4):
+                files.append(f"m{number}", step, 0.5)
+            assert descriptors(tmp_path) <= 6
+    runs[0].close()
+    for number in range(4):
+        runs[2].append(f"m{number}", 3, 0.5)
+    assert descriptors(tmp_path / "2") == 4
+    for files in runs:
+        files.close()
+    assert descriptors(tmp_path) == 0
+    assert {len(content.splitlines()) for content in tree(tmp_path).values()} == {4, 5}
 
 
 def test_a_file_that_a_kill_left_empty_gets_its_header(files: MetricFiles, folder: Path) -> None:

@@ -342,7 +342,7 @@ def test_a_forked_child_has_no_watch_and_can_end_it(environ: dict[str, str]) -> 
         say(os.waitpid(child, 0)[1], watching._thread.is_alive())
         watching.end()
         """,
-        environ,
+        environ | {"PYTHONWARNINGS": "ignore::DeprecationWarning"},  # CPython 3.12 warns of forks beside threads
     )
 
     assert said == "0 True\n"

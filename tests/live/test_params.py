@@ -88,7 +88,9 @@ def test_the_file_is_dvclives_after_each_call(calls: list[dict[Any, Any]], resum
 
 
 @pytest.mark.parametrize(
-    "value", [np.float32(1), np.zeros(2), object(), {"a": [1j]}, Path("a"), np.float64(1)], ids=repr
+    "value",
+    [np.float32(1), np.zeros(2), object(), {"a": [1j]}, Path("a"), np.float64(1)],
+    ids=lambda value: type(value).__name__,
 )
 def test_what_yaml_cannot_hold_is_dvclives_error_and_nothing_is_taken(
     value: Any, params: Params, tmp_path: Path

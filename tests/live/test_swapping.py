@@ -64,12 +64,52 @@ def test_what_a_kill_left_is_not_written_into(tmp_path: Path) -> None:
     spare, other = tmp_path / ".f.json.next.livestream", tmp_path / "other"
     other.write_text("other")
     os.link(other, spare)
+    os.utime(other, (0, 0))
     file = SwappedFile(str(tmp_path / "f.json"))
     for text in ("one", "two"):
         file.put(text)
 
     assert other.read_text() == "other"
     assert (tmp_path / "f.json").read_text() == "two"
+    assert sorted(os.listdir(tmp_path)) == ["f.json", "other"]
+
+
+def test_what_somebody_may_be_writing_is_left_alone(tmp_path: Path) -> None:
+    spare, other = tmp_path / ".f.json.next.livestream", tmp_path / "other"
+    other.write_text("other")
+    spare.symlink_to(other)
+    file = SwappedFile(str(tmp_path / "f.json"))
+    for text in ("one", "two", "three"):
+        file.put(text)
+        assert file.is_as_left()
+
+    assert other.read_text() == "other"
+    assert (tmp_path / "f.json").read_text() == "three"
+    assert sorted(os.listdir(tmp_path)) == [".f.json.next.livestream", "f.json", "other"]
+
+
+def test_the_mode_that_somebody_gave_it_stays(tmp_path: Path) -> None:
+    path = tmp_path / "f.json"
+    file = SwappedFile(str(path))
+    file.put("one")
+    for mode in (0o600, 0o666, 0o640):
+        path.chmod(mode)
+        for text in ("two", "three"):
+            file.put(text)
+            assert path.stat().st_mode & 0o777 == mode
+
+
+def test_a_file_that_may_not_be_written_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "f.json"
+    file = SwappedFile(str(path))
+    file.put("one")
+    path.chmod(0o444)
+    monkeypatch.setattr(os, "access", lambda of, _: bool(os.stat(of).st_mode & 0o200))  # these tests may run as root
+    with pytest.raises(PermissionError):
+        file.put("two")
+
+    assert path.read_text() == "one"
+    assert os.listdir(tmp_path) == ["f.json"]
 
 
 def test_a_link_is_followed(tmp_path: Path) -> None:

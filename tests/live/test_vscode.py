@@ -4,9 +4,11 @@ import json
 import logging
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from dvclive import vscode as theirs
 
@@ -142,3 +144,45 @@ def test_a_project_that_cannot_be_written_is_said_once(
     signals.saved()
     assert [record.getMessage() for record in caplog.records] == ["livestream.live_file_not_written"] * 2
     assert {record.levelno for record in caplog.records} == {logging.ERROR, logging.WARNING}
+
+
+class Bad:
+    """Something of the user's that is no number, and says so in its own way."""
+
+    def __int__(self) -> int:
+        raise RuntimeError("a Tensor with 2 elements cannot be converted to Scalar")
+
+
+@pytest.mark.parametrize("step", [np.int64(3), np.uint8(3), np.float32(3), True + 2])
+def test_a_step_that_the_user_set_is_written_as_the_number_it_is(step: Any, signals: Signals, project: Path) -> None:
+    signals.step(step)
+    assert json.loads(completed(project).read_bytes()) == {"pid": os.getpid(), "step": 3}
+
+
+@pytest.mark.parametrize("step", [None, "third", float("nan"), float("inf"), [3], np.array([1, 2]), Bad()])
+def test_a_step_that_is_no_number_writes_nothing(step: Any, signals: Signals, project: Path) -> None:
+    signals.step(step)
+    assert not completed(project).exists()
+    signals.step(2)
+    before = completed(project).read_bytes()
+    signals.step(step)
+    assert completed(project).read_bytes() == before
+
+
+def test_a_run_that_nobody_ended_keeps_no_descriptor(project: Path) -> None:
+    for _ in range(2):
+        signals = Signals(str(project))
+        for step in range(2):
+            signals.step(step)
+        assert held(project) == 1
+        del signals
+        assert held(project) == 0
+
+
+def held(project: Path) -> int:
+    """How many files below a folder this process holds open."""
+    count = 0
+    for name in os.listdir("/proc/self/fd"):
+        with suppress(FileNotFoundError):  # the one that listed them
+            count += os.readlink(f"/proc/self/fd/{name}").startswith(f"{project}/")
+    return count

@@ -1,5 +1,7 @@
 """What a program leaves, as texts that can be compared: everything but what cannot be equal in two runs.
 
+What is written beside the working folder, and into the home folder, is compared by name.
+
 Masked are: the folder's own path, temporary folders, times that lie in the run, process ids in VS Code's signal files,
 names of experiments that were drawn at random, and the hashes of Git that follow from such. Nothing is left out but
 Git's own folder, which is described by what Git says of it, and DVC's locks and temporary files.
@@ -21,7 +23,9 @@ from pathlib import Path
 
 import msgspec
 
-_SIGNALS = ".dvc/tmp/exps/run"
+_SIGNALS = "**/.dvc/tmp/exps/run/DVCLIVE_*"  # VS Code's; in a monorepo they lie below a project's own folder
+_HARNESS = {"work", "stdout.txt", "stderr.txt", "log.txt", "answers.txt", "asked.txt"}  # of a case
+_NOT_BESIDE = {"spool", "site"}  # ours, whose place is the user's choice; DVC's temporary files
 _UNCOMPARED = re.compile(r"(^|/)(\.git|\.dvc/tmp|__pycache__)(/|$)")
 _RANDOM_NAME = re.compile(r"[a-z]{3,}-[a-z]{3,}(-[0-9a-f]{4})?")
 _MILLISECONDS = re.compile(r"(?<![\w.])\d{13}(?![\w.])")
@@ -36,9 +40,10 @@ class Outcome(msgspec.Struct, frozen=True):
     Attributes:
         exits: The exit code of each start; ``None`` where it had to be killed.
         says: Standard output.
-        warns: What the logger said from WARNING upwards, ``LEVEL:text``.
+        warns: What the logger said from WARNING upwards, ``LEVEL:text``, and Python's warnings, ``Category:text``.
         ends: The last exception, without its module; empty where none was left.
-        files: Path to ``mode content``; folders end with a slash; what Git has below ``git:``, what DVC answers ``$``.
+        files: Path to ``mode content``; folders end with a slash; what Git has below ``git:``, what DVC answers ``$``,
+            what lies beside the working folder below ``../``.
         stderr: For people.
     """
 
@@ -62,9 +67,8 @@ class Masks:
             revision, reference = line.split()
             self._words |= {revision: "<revision>", revision[:7]: "<rev>"}
             self._add_name(reference.rsplit("/", 1)[-1])
-        signal = work / _SIGNALS / "DVCLIVE_ONLY"
-        if signal.exists():
-            self._add_name(json.loads(signal.read_text())["exp_name"])
+        for signal in work.glob(_SIGNALS):
+            self._add_name(json.loads(signal.read_text()).get("exp_name", ""))
 
     def _add_name(self, name: str) -> None:
         if _RANDOM_NAME.fullmatch(name) and name not in self._source:
@@ -81,9 +85,17 @@ class Masks:
 def files_of(work: Path, masks: Masks) -> dict[str, str]:
     """Describe a folder and what Git knows of it."""
     found = {masks(name): described for name, described in _entries(work, masks)}
-    for path in sorted((work / _SIGNALS).glob("DVCLIVE_*")):
-        found[f"{_SIGNALS}/{path.name}"] = re.sub(r'"pid": \d+', '"pid": <pid>', masks(path.read_text()))
+    for path in sorted(work.glob(_SIGNALS)):
+        name = path.relative_to(work).as_posix()
+        found[name] = re.sub(r'"pid": \d+', '"pid": <pid>', masks(path.read_text()))
     return found | _described_by_git(work, masks)
+
+
+def names_beside(case: Path) -> dict[str, str]:
+    """Name what lies beside the working folder, and everything in the home folder."""
+    beside = (path for path in case.iterdir() if path.name not in _HARNESS | _NOT_BESIDE)
+    below = (found for path in beside for found in (path, *path.rglob("*")))
+    return {f"../{path.relative_to(case).as_posix()}": "" for path in below}
 
 
 def _entries(work: Path, masks: Masks) -> Iterator[tuple[str, str]]:
@@ -115,17 +127,26 @@ def _text(content: bytes, masks: Masks) -> str:
 def _described_by_git(work: Path, masks: Masks) -> dict[str, str]:
     status = _git(work, "status", "--porcelain", "--untracked-files=all", "--ignored")
     found = {
-        "git:references": masks(_git(work, "for-each-ref", "--format=%(objecttype) %(refname)")),
+        "git:references": _sorted(masks(_git(work, "for-each-ref", "--format=%(objecttype) %(refname)"))),
         "git:status": masks("\n".join(line for line in status.splitlines() if ".dvc/tmp/" not in line)),
         "git:config": masks(_git(work, "config", "--local", "--list")),
     }
+    for label, experiment in _experiments(work, masks):
+        found |= {f"{label}{name}": text for name, text in experiment.items()}
+    return found
+
+
+def _experiments(work: Path, masks: Masks) -> Iterator[tuple[str, dict[str, str]]]:
+    """Give each reference's label, its commit and tree; of several with masked names the fullest is the first."""
+    named: dict[str, list[dict[str, str]]] = {}
     for line in _git(work, "for-each-ref", "--format=%(objectname) %(refname)", "refs/exps").splitlines():
         revision, reference = line.split()
-        label = f"git:{masks(reference)}"
-        found[label] = masks(_git(work, "log", "-1", "--format=%P %an %B", revision))
-        for name, content in _tree(work, revision):
-            found[f"{label}:{masks(name)}"] = _text(content, masks)
-    return found
+        experiment = {"": masks(_git(work, "log", "-1", "--format=%P %an %B", revision))}
+        experiment |= {f":{masks(name)}": _text(content, masks) for name, content in _tree(work, revision)}
+        named.setdefault(f"git:{masks(reference)}", []).append(experiment)
+    for label, experiments in named.items():
+        experiments.sort(key=lambda experiment: sum(map(len, experiment.values())), reverse=True)
+        yield from ((label if not number else f"{label} {number + 1}", it) for number, it in enumerate(experiments))
 
 
 def _tree(work: Path, revision: str) -> Iterator[tuple[str, bytes]]:
@@ -140,6 +161,7 @@ def _tree(work: Path, revision: str) -> Iterator[tuple[str, bytes]]:
 def _git(work: Path, *words: str) -> str:
     """Ask Git; nothing where there is no repository."""
     environ = {"PATH": os.environ["PATH"], "GIT_CEILING_DIRECTORIES": str(work.parent), "LC_ALL": "C"}
+    environ |= {"GIT_CONFIG_NOSYSTEM": "1", "HOME": str(work.parent / "home")}
     return subprocess.run(["git", *words], cwd=work, check=False, capture_output=True, text=True, env=environ).stdout
 
 
@@ -148,8 +170,14 @@ def answers_of(text: str, masks: Masks) -> dict[str, str]:
     found = {}
     for part in ("\n" + text).split("\n$ ")[1:]:
         command, _, answer = part.partition("\n")
-        found[f"$ {command}"] = _MOMENT.sub("<moment>", _in_order(masks(answer)))
+        answer = _sorted(masks(answer)) if command.endswith("--name-only") else _in_order(masks(answer))
+        found[f"$ {command}"] = _MOMENT.sub("<moment>", answer)
     return found
+
+
+def _sorted(text: str) -> str:
+    """Sort lines: a random name stands before or behind one that was given."""
+    return "\n".join(sorted(text.splitlines()))
 
 
 def _in_order(answer: str) -> str:

@@ -16,6 +16,8 @@ each side, ``[dvclive]`` and ``[livestream]``: ``says`` (standard output), ``exi
 it logs) and, in the folder stream/, ``arrives`` (what a Studio then has, see `stream.told`). What is left out is
 equal on both sides. ``differs`` names the files and answers that are not equal (``*`` stands for anything).
 
+Where the real dvclive races with a program, the program waits, with the functions of waiting.py.
+
 A program called train.py stands in a folder that is committed to the place before it runs.
 """
 

@@ -6,7 +6,8 @@ import base64
 import io
 import json
 from collections.abc import Iterator
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 from PIL import Image
 
@@ -16,6 +17,20 @@ from livestream.testing import DEFAULT_TOKEN, Answer, ExperimentLedger, FakeStud
 ANSWERS: Final = {"taken": Answer(), "refused": Answer.error(503), "late": Answer.late(2.0)}
 SHOWN_SERIES: Final = 20
 REPO_URL: Final = "git@example.com:team/project.git"
+
+
+class CountedStudio(FakeStudio):
+    """A Studio that leaves a byte in a file for each post that it has met, before it answers."""
+
+    def __init__(self, met: Path) -> None:
+        super().__init__()
+        self.check_order = False  # the real one's order is its own
+        self._met = met
+
+    def _book(self, *seen: Any) -> None:
+        super()._book(*seen)
+        with self._met.open("ab") as file:
+            file.write(b".")
 
 
 def environ_for(studio: FakeStudio) -> dict[str, str]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from outcome import Masks, Outcome, answers_of, exception_of, files_of, warning_of
+from outcome import Masks, Outcome, answers_of, exception_of, files_of, names_beside, warning_of
 from program import Program, Side
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -25,6 +25,7 @@ SIDES: Final[tuple[Side, Side]] = ("dvclive", "livestream")
 _ITSELF: Final = (
     os.environ.get("LIVESTREAM_PARITY_ITSELF") == "1"
 )  # the real dvclive on both sides: what must be masked
+_GIT_OF_NOBODY: Final = {"GIT_CONFIG_NOSYSTEM": "1"}  # and a home without .gitconfig: nothing of who runs the tests
 _GIT_TIME: Final = "2026-01-01T00:00:00+0000"  # so that equal places have equal commits
 
 QUESTIONS: Final = {
@@ -73,6 +74,11 @@ def _monorepo(place: Path, world: World) -> None:
     world.commit(place)
 
 
+def _nobody(place: Path, world: World) -> None:
+    _project(place, world)
+    world.git(place, "config", "--remove-section", "user")
+
+
 PLACES: Final[dict[str, Callable[[Path, World], None]]] = {
     "project": _project,
     "git": _git,
@@ -80,6 +86,7 @@ PLACES: Final[dict[str, Callable[[Path, World], None]]] = {
     "dvc alone": _dvc_alone,
     "plain": _plain,
     "monorepo": _monorepo,
+    "nobody's project": _nobody,
 }
 
 
@@ -89,10 +96,7 @@ class World:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._cases = 0
-        self._home = root / "home"
-        config = self._home / ".config" / "dvc" / "config"
-        config.parent.mkdir(parents=True)
-        config.write_text("[core]\n    analytics = false\n    check_update = false\n")
+        self._home = _make_home(root / "home")
         self._tools = {side: self._make_tools(side) for side in SIDES}
         self._zygote = subprocess.Popen(
             [sys.executable, str(ROOT / "tests/parity/zygote.py")],
@@ -100,7 +104,7 @@ class World:
             stdout=subprocess.PIPE,
             text=True,
             cwd=root,
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            env=os.environ | _GIT_OF_NOBODY | _at_home(self._home) | {"PYTHONPATH": str(ROOT)},
         )
         self._is_ready = False
 
@@ -149,9 +153,10 @@ class World:
         """Run Git, at a time of our own."""
         environ = {
             "PATH": os.environ["PATH"],
-            "HOME": str(self._home),
             "GIT_AUTHOR_DATE": _GIT_TIME,
             "GIT_COMMITTER_DATE": _GIT_TIME,
+            **_GIT_OF_NOBODY,
+            **_at_home(self._home),
         }
         subprocess.run(["git", *words], cwd=folder, env=environ, check=True, capture_output=True)
 
@@ -182,9 +187,16 @@ class World:
         work = case / "work"
         shutil.copytree(self._place(program.place), work, symlinks=True)
         if program.brings_its_folder:
-            shutil.copytree(program.path.parent, work, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(
+                program.path.parent,
+                work,
+                dirs_exist_ok=True,
+                ignore=shutil.ignore_patterns("__pycache__"),
+                copy_function=_copy_content,
+            )
             self.commit(work)
         (work / program.folder).mkdir(parents=True, exist_ok=True)
+        _make_home(case / "home")
         return case
 
     def _job(self, program: Program, side: Side, case: Path, environ: dict[str, str]) -> dict[str, Any]:
@@ -220,7 +232,7 @@ class World:
             says=masks(_read(case / "stdout.txt")),
             warns=[warning_of(level, text, masks) for level, text in records],
             ends=masks(exception_of(stderr)) if any(exits) else "",
-            files=files_of(work, masks) | answers_of(_read(case / "answers.txt"), masks),
+            files=files_of(work, masks) | names_beside(case) | answers_of(_read(case / "answers.txt"), masks),
             stderr=stderr,
         )
 
@@ -239,7 +251,8 @@ class World:
     def _environ(self, side: Side, case: Path) -> dict[str, str]:
         return {
             "PATH": f"{self._tools[side]}:{os.environ['PATH']}",
-            "HOME": str(self._home),
+            **_GIT_OF_NOBODY,
+            **_at_home(case / "home"),
             "LANG": "C.UTF-8",
             "PYTHONPATH": str(ROOT),
             "PARITY_LOG": str(case / "log.txt"),
@@ -264,6 +277,23 @@ class World:
         (tools / "python").write_text(f'#!/bin/sh\nexec {sys.executable} {runner} {self._played(side)} "$@"\n')
         (tools / "python").chmod(0o755)
         return tools
+
+
+def _make_home(home: Path) -> Path:
+    config = home / ".config" / "dvc" / "config"
+    config.parent.mkdir(parents=True)
+    config.write_text("[core]\n    analytics = false\n    check_update = false\n")
+    return home
+
+
+def _at_home(home: Path) -> dict[str, str]:
+    return {"HOME": str(home), "XDG_CONFIG_HOME": str(home / ".config")}
+
+
+def _copy_content(source: str, target: str) -> None:
+    """Copy a file without its mode, which is the checkout's."""
+    shutil.copyfile(source, target)
+    os.chmod(target, 0o644)
 
 
 def _read(path: Path) -> str:

@@ -25,7 +25,10 @@ import signal
 import sys
 import threading
 import time
+import warnings
 from typing import Any, NoReturn
+
+import waiting  # noqa: F401 - so that programs can import it, wherever they lie
 
 PRELOADED = (
     "matplotlib.pyplot", "numpy", "pandas", "PIL.Image", "PIL.PngImagePlugin", "PIL.JpegImagePlugin", "psutil",
@@ -39,7 +42,7 @@ PRELOADED = (
 
 
 class Recorder(logging.Handler):
-    """Writes what the compared loggers say, a JSON list ``[level, text]`` a line."""
+    """Writes what the compared loggers say, and Python's warnings, a JSON list ``[level, text]`` a line."""
 
     def __init__(self, path: str) -> None:
         super().__init__()
@@ -47,7 +50,13 @@ class Recorder(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.name.partition(".")[0] in {"dvclive", "livestream"}:
-            os.write(self._file, json.dumps([record.levelname, record.getMessage()]).encode() + b"\n")
+            self._write(record.levelname, record.getMessage())
+
+    def warn(self, message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+        self._write(category.__name__, str(message))
+
+    def _write(self, level: str, text: str) -> None:
+        os.write(self._file, json.dumps([level, text]).encode() + b"\n")
 
 
 def main() -> None:
@@ -59,8 +68,10 @@ def main() -> None:
     for name in PRELOADED:
         importlib.import_module(name)
     import matplotlib.font_manager  # noqa: PLC0415 - it reads its cache of fonts, which children then have
+    import pygit2  # noqa: PLC0415 - only the zygote's, not a pipeline's python
 
     matplotlib.font_manager.fontManager  # noqa: B018 - as above
+    pygit2.settings.search_path[pygit2.enums.ConfigLevel.SYSTEM] = ""  # libgit2 asks no variable
     gc.collect()
     gc.freeze()  # a child's collector need not touch, and so copy, what all share
     print("ready", flush=True)
@@ -134,7 +145,9 @@ def _run(job: dict[str, Any]) -> None:
     if "commands" in job:
         _dvc(job["commands"])
         return
-    logging.getLogger().addHandler(Recorder(job["log"]))
+    recorder = Recorder(job["log"])
+    logging.getLogger().addHandler(recorder)
+    warnings.showwarning = recorder.warn
     sys.argv[:] = [job["program"]]
     sys.path[0] = os.path.dirname(job["program"])
     if job["side"] == "dvclive":

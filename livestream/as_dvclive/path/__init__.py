@@ -1,1 +1,1 @@
-"""What stands in front of a child process's path, so that its ``dvclive`` is ours (see the ``finder``)."""
+"""What stands in front of a new process's path, so that its ``dvclive`` is ours."""

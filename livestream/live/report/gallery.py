@@ -13,13 +13,13 @@ from collections.abc import Iterator
 from pathlib import PurePath
 from typing import Final
 
+from livestream.live.images import SUFFIXES
+
 logger = logging.getLogger("livestream")
 
 MAX_IMAGES: Final = 1_000
 MAX_IMAGE_BYTES: Final = 16 * 1024 * 1024
 """Of the files; the page holds them in base64, and a few copies of it are in memory while it is written."""
-
-SUFFIXES: Final = (".jpg", ".jpeg", ".gif", ".png")
 
 
 class Gallery:

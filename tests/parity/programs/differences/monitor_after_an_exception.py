@@ -2,7 +2,7 @@
 
 row = "The monitor's thread after an exception"
 place = "plain"
-bound_s = 5
+bound_s = 15
 
 [dvclive]
 exit = "killed"

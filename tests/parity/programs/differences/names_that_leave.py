@@ -1,4 +1,4 @@
-"""Names with "..", absolute ones and empty ones.
+"""Names with "..", absolute ones, empty ones, and what is no text.
 
 row = "Names that leave the folder"
 place = "plain"
@@ -11,6 +11,8 @@ taken
 taken
 taken
 taken
+TypeError
+taken
 taken
 taken
 '''
@@ -19,6 +21,8 @@ taken
 says = '''
 InvalidNameError
 taken
+InvalidNameError
+InvalidNameError
 InvalidNameError
 InvalidNameError
 InvalidNameError
@@ -39,6 +43,8 @@ with Live(dir="run/dvclive", dvcyaml=None) as live:
         lambda: live.log_metric("inside/../up", 1.0),
         lambda: live.log_metric(os.path.abspath("absolute"), 1.0),
         lambda: live.log_metric("", 1.0),
+        lambda: live.log_metric("/", 1.0, plot=False),
+        lambda: live.log_metric(1, 2),
         lambda: live.log_image("../../../escaped.png", picture),
         lambda: live.log_plot("../../../escaped", [{"x": 1, "y": 1}], x="x", y="y"),
         lambda: live.log_sklearn_plot("confusion_matrix", [1], [1], name="../../../matrix"),

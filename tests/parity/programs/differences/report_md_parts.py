@@ -4,7 +4,10 @@ row = "What a Markdown report cannot show"
 place = "plain"
 
 [dvclive]
-warns = []
+warns = [
+    "UserWarning:`generate_markdown` can only be used with `LinearTemplate`",
+    "RuntimeWarning:Second argument 'y' is ambiguous: could be a format string but is in 'data'; using as data.  If it was intended as data, set the format string to an empty string to suppress this warning.  If it was intended as a format string, explicitly pass the x-values as well.  Alternatively, rename the entry in 'data'."
+]
 
 [livestream]
 warns = [

@@ -10,6 +10,7 @@ warns = []
 warns = [
     "WARNING:livestream.not_streamed",
     "WARNING:livestream.not_streamed",
+    "WARNING:livestream.not_streamed",
     "WARNING:livestream.not_streamed"
 ]
 """

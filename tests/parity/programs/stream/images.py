@@ -20,14 +20,13 @@ dvclive/metrics.json: {"loss": 3, "step": 3}
 '''
 """
 
-import time
-
 from dvclive import Live
 from PIL import Image
+from waiting import studio_met
 
 with Live(exp_name="images", save_dvc_exp=False) as live:
     for step in range(4):
-        time.sleep(0.5 if step == 1 else 0)  # the first picture is read by then; the others wait for the slow answer
         live.log_metric("loss", step)
         live.log_image("sample.png", Image.new("L", (2, 2), 10 * step))
         live.next_step()
+        studio_met(posts=2)  # the first picture is read by then; the others wait for the late answer

@@ -21,9 +21,11 @@ import os
 import signal
 
 from dvclive import Live
+from waiting import studio_met
 
 live = Live(exp_name="killed", save_dvc_exp=False)
 for step in range(3):
     live.log_metric("loss", step / 10)
     live.next_step()
+    studio_met(posts=2)  # the start, and step 0, which gets a late answer
 os.kill(os.getpid(), signal.SIGKILL)

@@ -20,6 +20,7 @@ dvclive/metrics.json: {"loss": 0.2, "phase": "warmup", "flag": true, "step": 2}
 """
 
 from dvclive import Live
+from waiting import studio_met
 
 with Live(exp_name="texts", save_dvc_exp=False) as live:
     for step in range(3):
@@ -28,3 +29,4 @@ with Live(exp_name="texts", save_dvc_exp=False) as live:
             live.log_metric("phase", "warmup")
             live.log_metric("flag", True)
         live.next_step()
+        studio_met(posts=2)  # the start, and step 0

@@ -18,8 +18,10 @@ dvclive/metrics.json: {"loss": 0.2, "step": 2}
 """
 
 from dvclive import Live
+from waiting import studio_met
 
 live = Live(exp_name="open", save_dvc_exp=False)
 for step in range(3):
     live.log_metric("loss", step / 10)
     live.next_step()
+    studio_met(posts=2)  # the start, and step 0, which gets a late answer
