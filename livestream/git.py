@@ -122,7 +122,8 @@ def strip_credentials(url: str) -> str:
     url = url.strip()
     scheme, separator, rest = url.partition("://")
     if not separator:
-        return _strip_scp(url)
+        stripped = _strip_scp(url)
+        return stripped if stripped == url else strip_credentials(stripped)
     if scheme.lower() == "file" or scheme.startswith(("/", ".", "~")):
         return url
     authority, tail = _split_authority(rest)

@@ -15,7 +15,12 @@ from stage import Profile, Stage
 
 from livestream.testing import Answer
 
-pytestmark = [pytest.mark.crash, pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.crash,
+    pytest.mark.timeout(300),
+    # A server that is killed amid a request leaves its socket to the garbage collector.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 PROFILES: list[Profile] = ["stock", "livestream"]
 

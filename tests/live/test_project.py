@@ -558,7 +558,7 @@ def test_a_live_imports_dvc_when_it_saves_and_not_before(environ: dict[str, str]
     """
 
     assert succeed(script, environ, folder).splitlines() == ["False", "True"]
-    assert "/mine\n" in git(folder, "for-each-ref", "refs/exps")
+    assert "mine" in git(folder, "for-each-ref", "--format=%(refname:lstrip=-1)", "refs/exps").splitlines()
 
 
 def test_without_dvc_what_is_skipped_is_said_once_and_everything_else_works(

@@ -58,6 +58,7 @@ async function ask(url, options) {
 // A page asks for several things at once, and all of them get 401: a second change of address would break off the first.
 let isLeaving = false;
 addEventListener("pageshow", () => (isLeaving = false));
+addEventListener("submit", (event) => (isLeaving ||= !event.defaultPrevented)); // who signs out goes elsewhere already
 
 function askToSignIn() {
   if (isLeaving) return;
