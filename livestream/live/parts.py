@@ -66,9 +66,8 @@ class Parts:
         self.dvc_file = os.path.abspath(options.dvc_file)
         self.dvcyaml = DvcYamlFile(options.dvc_file, options.directory)
         self.signals = Signals(None if project.dvc_root is None else str(project.dvc_root))
-        self.artifacts = Artifacts(
-            Folder(options.directory).artifacts_dir
-        )  # DVC names them by where they are from here
+        given = Folder(options.directory)
+        self.artifacts = Artifacts(given.artifacts_dir)  # DVC names them by where they are from here
         self.encoder = Encoder()
         _LIVING.add(self)
 
