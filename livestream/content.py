@@ -28,7 +28,9 @@ STEP_KEY: Final = "step"
 
 _T = TypeVar("_T")
 _INT64: Final = range(-(2**63), 2**63)
-_JSON_INTEGERS: Final = range(-(2**63), 2**64)  # what orjson writes
+JSON_INTEGERS: Final = range(-(2**63), 2**64)
+"""What orjson writes."""
+
 _PLOT_PROPS: Final = frozenset({"template", "x", "y", "title", "x_label", "y_label"})
 
 
@@ -141,15 +143,15 @@ def scalar(field: str, value: object) -> Scalar:
     raise InvalidEventError(field, f"{type_name(value)} holds {type_name(inner)}, which is not a number")
 
 
-def params(values: object) -> JsonObject:
-    """Make parameters plain: names to scalars, None, dates, lists and dicts of them.
+def params(values: object, field: str = "params") -> JsonObject:
+    """Make parameters, or what is like them, plain: names to scalars, None, dates, lists and dicts of them.
 
     Raises:
         InvalidEventError: A name or a value cannot be sent.
     """
     if not isinstance(values, Mapping):
-        raise InvalidEventError("params", f"a dict of names to values is wanted, not {type_name(values)}")
-    return _object("params", values, 0)
+        raise InvalidEventError(field, f"a dict of names to values is wanted, not {type_name(values)}")
+    return _object(field, values, 0)
 
 
 def plots(values: object) -> dict[str, Plot]:
@@ -263,7 +265,7 @@ def _number(field: str, value: int | float) -> Scalar:  # noqa: PYI041 - mypy na
         return bool(value)
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else _not_finite(value)
-    if int(value) not in _JSON_INTEGERS:
+    if int(value) not in JSON_INTEGERS:
         raise InvalidEventError(field, "a whole number has 64 bits at most: send it as a float or a str")
     return int(value)
 

@@ -55,6 +55,11 @@ def unwatch(run: Endable) -> None:
         _watched.remove(run)
 
 
+def is_failure(error: BaseException | None) -> bool:
+    """Tell whether what left a block with a run in it makes that a failed one; ``sys.exit()`` does not."""
+    return error is not None and not (isinstance(error, SystemExit) and not error.code)
+
+
 def problem_of(kind: type[BaseException], error: BaseException | None) -> Problem:
     """Say what an exception was, as the wire's ``errors`` want it."""
     name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"

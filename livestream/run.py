@@ -261,7 +261,7 @@ class Run:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """End the run; an exception makes it a failed one, and goes on."""
-        if kind is not None and not (isinstance(error, SystemExit) and not error.code):
+        if kind is not None and ending.is_failure(error):
             self.note_failure(ending.problem_of(kind, error))
         self.end()
 

@@ -12,13 +12,12 @@ import math
 from typing import Final
 
 from livestream.client.schema import Path, place
-from livestream.content import type_name
+from livestream.content import JSON_INTEGERS, type_name
 from livestream.events import Json
 
 MAX_LEVELS: Final = 200
 """orjson writes 254 levels; the rest is for what the body puts around the caller's dictionaries."""
 
-_JSON_INTEGERS: Final = range(-(2**63), 2**64)
 _CONSTANT_KEYS: Final = {True: "true", False: "false", None: "null"}
 
 
@@ -67,7 +66,7 @@ def _text(value: str, path: Path) -> str:
 
 def _integer(value: int, path: Path) -> int | str:
     number = int(value)
-    if number in _JSON_INTEGERS:
+    if number in JSON_INTEGERS:
         return number
     try:
         return str(number)

@@ -17,6 +17,7 @@ from pathlib import PurePath
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from livestream.ending import is_failure
 from livestream.events import JsonObject
 from livestream.live.dvcyaml import Described
 from livestream.live.error import InvalidDataTypeError
@@ -81,7 +82,6 @@ class Live(LiveLogs):
         )
         options = read_options(arguments, os.environ)
         super().__init__(open_parts(options, os.environ))
-        self._options = options
         self._resume = options.resume  # DVCLive's logger for Lightning asks for it
         self._exp_name = self._parts.name  # users name the saved experiment by it
         self._experiment_rev: str | None = None
@@ -132,7 +132,7 @@ class Live(LiveLogs):
     def _sync(self, *, report_now: bool) -> None:
         with self._parts.lock:
             self.make_summary()
-            if self._options.writes_dvcyaml:
+            if self._parts.options.writes_dvcyaml:
                 self.make_dvcyaml()
             self._parts.write_report(now=report_now)
             self._parts.send(self.step, self.summary, failed=self._error is not None)
@@ -153,14 +153,12 @@ class Live(LiveLogs):
         if parts.monitor is not None:
             parts.monitor.end()
         with parts.lock:
-            parts.encoder.wait()
-            if self._has_images and self._options.cache_images:
+            if self._has_images and parts.options.cache_images:
                 self.cache(self._folder.images_dir)
             if "step" in self.summary:  # next_step was called before: the run ends at the step it had
                 self._step = self.summary["step"]
             self._sync(report_now=True)
-            if parts.writes:
-                self.save_dvc_exp()
+            self.save_dvc_exp()
             if parts.stream is not None:
                 parts.stream.end(self._error, self._experiment_rev)
             if parts.writes:
@@ -177,7 +175,7 @@ class Live(LiveLogs):
     ) -> None:
         """End the run; an exception makes it a failed one, and goes on."""
         self._inside_with = False
-        if not (isinstance(error, SystemExit) and not error.code):
+        if is_failure(error):
             self._error = error
         self.end()
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from livestream.events import JsonObject, Plot
 from livestream.live import images, plots, sklearn
 from livestream.live.error import InvalidDataTypeError, InvalidPlotTypeError
-from livestream.live.folder import Folder
 from livestream.live.metrics import check_value, parts_of
 from livestream.live.parts import Parts
 from livestream.live.summary import check_place, place
@@ -33,7 +32,7 @@ class LiveLogs:
         """Log into the parts of a run."""
         self.summary: JsonObject = {}
         self._parts = parts
-        self._folder = Folder(parts.options.directory)  # as given
+        self._folder = parts.given
         self._step: int | None = None
         self._levels: dict[str, tuple[str, ...]] = {}
         self._plots: dict[str, plots.PlotFile] = {}

@@ -27,6 +27,7 @@ from collections.abc import Iterable
 from math import isfinite
 from typing import Any, Final, TypeAlias
 
+from livestream.content import JSON_INTEGERS
 from livestream.events import Json, Scalar
 from livestream.live.error import InvalidDataTypeError, InvalidNameError
 
@@ -43,7 +44,6 @@ NUMPY_INTS: Final = frozenset(
     {"intc", "intp", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"}
 )
 NUMPY_FLOATS: Final = frozenset({"float16", "float32", "float64"})
-JSON_INTEGERS: Final = range(-(2**63), 2**64)
 """What numbers of 64 bits hold, and so what JSON carries as an int everywhere."""
 _NAMES_FAULT: Final = (errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR)
 _numbers: set[type] = {float, int, bool}  # numpy's join as they are met

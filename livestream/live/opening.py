@@ -11,7 +11,6 @@ from pathlib import Path
 from livestream import config, names
 from livestream.errors import LivestreamError
 from livestream.identity import RunArguments
-from livestream.live.folder import Folder
 from livestream.live.options import LiveOptions
 from livestream.live.parts import Parts
 from livestream.live.project import Project
@@ -80,7 +79,7 @@ def _open_folder(parts: Parts) -> bool:
             options.directory,
         )
         return False
-    was_there = Folder(options.directory).make()  # errors name it as it was given
+    was_there = parts.given.make()
     parts.folder.sweep()
     if not options.resume:
         parts.folder.clear()

@@ -41,6 +41,8 @@ class Parts:
 
     Attributes:
         name: The experiment's.
+        given: The folder by the name that the user gave it, for texts, and for DVC.
+        folder: The folder, wherever the process goes.
         stream: ``None`` where nothing is sent.
         writes: Whether the folder is ours.
         claim: The lock of the folder; ``None`` where there is none to be had.
@@ -54,7 +56,8 @@ class Parts:
         self.report = report
         self.name: str | None = None
         self.lock = threading.RLock()
-        self.folder = folder = Folder(os.path.abspath(options.directory))  # a training may change its working folder
+        self.given = Folder(options.directory)
+        self.folder = folder = Folder(os.path.abspath(options.directory))
         self.claim: FolderFile | None = None
         self.monitor: SystemMonitor | None = None
         self.stream: Stream | None = None
@@ -66,8 +69,7 @@ class Parts:
         self.dvc_file = os.path.abspath(options.dvc_file)
         self.dvcyaml = DvcYamlFile(options.dvc_file, options.directory)
         self.signals = Signals(None if project.dvc_root is None else str(project.dvc_root))
-        given = Folder(options.directory)
-        self.artifacts = Artifacts(given.artifacts_dir)  # DVC names them by where they are from here
+        self.artifacts = Artifacts(self.given.artifacts_dir)  # DVC names them by where they are from here
         self.encoder = Encoder()
         _LIVING.add(self)
 
@@ -105,7 +107,7 @@ class Parts:
         try:
             self.parameters.read()
         except YAMLFileCorruptedError:
-            raise YAMLFileCorruptedError(Folder(self.options.directory).params_file) from None  # as it was given
+            raise YAMLFileCorruptedError(self.given.params_file) from None
 
     def _drop_unfinished(self, kept: int, *, whole_steps: bool) -> None:
         """Cut off what will be logged again: the rows of a step that never ended.

@@ -17,9 +17,9 @@ from datetime import date
 from math import isfinite
 from typing import Any, Final
 
+from livestream.content import JSON_INTEGERS
 from livestream.events import Json, JsonObject
 from livestream.live.error import InvalidDataTypeError
-from livestream.live.metrics import JSON_INTEGERS
 from livestream.live.naming import below
 from livestream.live.writing import put
 

@@ -30,8 +30,6 @@ from livestream.run import Run
 
 logger = logging.getLogger("livestream")
 
-_STEPS: Final = range(-(2**63), 2**63)
-
 MAX_ROWS: Final = 10_000
 """Rows that wait for the end of their step; a step with more is sent in several events."""
 
@@ -201,15 +199,13 @@ class Stream:
         """Give what JSON can hold of a dictionary; the rest is said once."""
         plain: JsonObject = {}
         for name, value in values.items():
-            plain |= self._checked(partial(content.params, {name: value}), field) or {}
+            plain |= self._checked(partial(content.params, {name: value}, field)) or {}
         return plain
 
     # -- what the wire cannot carry is in the folder all the same
 
     def _wire_step(self, step: Json) -> int:
         """Give a step as the wire has it: users set it to anything that they count by."""
-        if type(step) is int and step in _STEPS:
-            return step
         try:
             return content.step(int(step))
         except (InvalidEventError, TypeError, ValueError, OverflowError):
@@ -221,11 +217,11 @@ class Stream:
             return False
         return self._checked(partial(_named, field, name)) is not None
 
-    def _checked(self, check: Callable[[], Json], field: str = "params") -> Json | None:
+    def _checked(self, check: Callable[[], Json]) -> Json | None:
         try:
             return check()
         except InvalidEventError as error:
-            self._say_once(error.field.replace("params", field, 1), error.problem)
+            self._say_once(error.field, error.problem)
             return None
 
     def _say_once(self, field: str, problem: str) -> None:

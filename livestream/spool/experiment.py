@@ -83,30 +83,27 @@ class ExperimentFile:
             if not self._marked:
                 self._map[:_STEP_AT] = _MAGIC
                 self._marked = True
-        elif self._descriptor >= 0:
-            with suppress(OSError):  # the event is safe already; a resumed run then repeats a step
-                os.pwrite(self._descriptor, _MAGIC + _STEP.pack(step), 0)
+        else:
+            self._write(_MAGIC + _STEP.pack(step), 0)
 
     def store_whole_step(self, step: int, kept: int) -> None:
         """Store the last step that was whole, and the highest whose rows are to be kept."""
         self.kept_step = kept
-        content = _KEPT.pack(_KEPT_MAGIC, kept)
-        if self._map is not None:
-            self._map[_KEPT_AT : _KEPT_AT + _KEPT.size] = content
-        elif self._descriptor >= 0:
-            with suppress(OSError):
-                os.pwrite(self._descriptor, content, _KEPT_AT)
+        self._write(_KEPT.pack(_KEPT_MAGIC, kept), _KEPT_AT)
         self.store_step(step)
 
     def forget_steps(self) -> None:
         """Begin the experiment anew: what an earlier run of its name stored says nothing about this one."""
         self.last_step = self.kept_step = None
         self._marked = False
+        self._write(bytes(_KEPT_AT + _KEPT.size), 0)
+
+    def _write(self, content: bytes, place: int) -> None:
         if self._map is not None:
-            self._map[: _KEPT_AT + _KEPT.size] = bytes(_KEPT_AT + _KEPT.size)
+            self._map[place : place + len(content)] = content
         elif self._descriptor >= 0:
-            with suppress(OSError):
-                os.pwrite(self._descriptor, bytes(_KEPT_AT + _KEPT.size), 0)
+            with suppress(OSError):  # the event is safe already; a resumed run then repeats a step
+                os.pwrite(self._descriptor, content, place)
 
     def release(self) -> None:
         """Stop being the primary writer."""

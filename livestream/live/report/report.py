@@ -12,6 +12,7 @@ from typing import Final
 
 from livestream.events import Json, JsonObject
 from livestream.live import writing, yaml
+from livestream.live.folder import Folder
 from livestream.live.metrics import MetricValue
 from livestream.live.options import ReportMode
 from livestream.live.report import browser, drawing, parts
@@ -48,8 +49,8 @@ class Report:
     ) -> None:
         """Begin empty; ``open_report`` is the way here."""
         self.mode = mode
-        self.file = os.path.join(directory, f"report.{mode}") if mode in {"html", "md"} else None
-        self._directory = directory
+        self._folder = Folder(directory)
+        self.file = self._folder.report_file(mode)
         self._notebook = notebook
         self._in_browser = in_browser
         self._clock = clock
@@ -100,16 +101,16 @@ class Report:
         """Take what the run's folder holds, where a run is resumed; plots are shown once they are logged again."""
         if self.mode is None:
             return
-        self._params_changed = os.path.exists(self._path("params.yaml"))
+        self._params_changed = os.path.exists(self._folder.params_file)
         try:
-            self._scalars.load(self._path("plots", "metrics"))
-            self._gallery.load(self._path("plots", "images"))
-            with open(self._path("metrics.json"), encoding="utf-8") as file:
+            self._scalars.load(self._folder.metrics_dir)
+            self._gallery.load(self._folder.images_dir)
+            with open(self._folder.metrics_file, encoding="utf-8") as file:
                 self._summary = json.load(file)
         except FileNotFoundError:  # there is no summary
             pass
         except (OSError, ValueError, TypeError) as error:
-            self._skip(self._directory, error)
+            self._skip(self._folder.directory, error)
 
     # -- what is made of it
 
@@ -141,7 +142,7 @@ class Report:
             if self._notebook is not None:
                 self._notebook.show(drawing.markdown(self._parts(), None, self._skip))
             return
-        os.makedirs(self._directory, exist_ok=True)
+        self._folder.make()
         draw = drawing.html if self.mode == "html" else drawing.markdown
         writing.try_put(self.file, draw(self._parts(), Path(self.file), self._skip))
         if self._in_browser and self.mode == "html":
@@ -152,19 +153,16 @@ class Report:
             yield parts.table("params.yaml", self._read_params)
         if (summary := self._summary) is not None:
             yield parts.table("metrics.json", lambda: _as_file(summary))
-        yield from parts.histories(self._scalars.series(self._path("plots", "metrics")))
+        yield from parts.histories(self._scalars.series(self._folder.metrics_dir))
         yield from parts.images(self._gallery.shown())
         for folder, plots in self._plots.items():
-            yield from parts.plots(plots.shown(self._path("plots", folder)))
+            yield from parts.plots(plots.shown(os.path.join(self._folder.plots_dir, folder)))
 
     def _read_params(self) -> JsonObject:
         if self._params is None or self._params_changed:
-            self._params = yaml.load(self._path("params.yaml"))
+            self._params = yaml.load(self._folder.params_file)
             self._params_changed = False
         return self._params
-
-    def _path(self, *names: str) -> str:
-        return os.path.join(self._directory, *names)
 
     def _skip(self, name: str, reason: object) -> None:
         if name not in self._said and len(self._said) < _MAX_SAID:
